@@ -1,0 +1,22 @@
+"""Shared by all tests: the reference wing is imported with its jaxtyping annotations checked."""
+
+import jaxtyping
+import pytest
+import torch
+
+REFERENCE_WING = ["cvcourse.losses", "cvcourse.metrics", "cvcourse.ops", "cvcourse.models"]
+jaxtyping.install_import_hook(REFERENCE_WING, "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def _run_time_shape_checks(request):
+    """Check shapes and dtypes at every call, except in tests marked `as_user`."""
+    unchecked = request.node.get_closest_marker("as_user") is not None
+    jaxtyping.config.update("jaxtyping_disable", unchecked)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)

@@ -1,0 +1,54 @@
+"""Other people's numbers, and the formula weights that go with them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.oracles import load as _load
+from tests.oracles.fill_weights import detection_batch, fill_, formula_batch, formula_tensor
+
+__all__ = [
+    "assert_matches",
+    "cases",
+    "detection_batch",
+    "fill_",
+    "formula_batch",
+    "formula_tensor",
+    "goldens",
+    "model_golden",
+]
+
+FOLDER = Path(__file__).parent / "oracles"
+
+
+def cases(function: str) -> list:
+    """All oracle cases of one function as pytest parameters; fails if there are none."""
+    found = [c for c in _load.load(FOLDER / "losses_metrics_ops.json") if c["function"] == function]
+    if not found:
+        raise LookupError(f"no oracle case for {function!r}")
+    return [pytest.param(c, id=c["case"]) for c in found]
+
+
+def assert_matches(case: dict, function, keys=None) -> None:
+    """`function(**inputs, **params)` gives the oracle's value and gradients within its tolerance."""
+    result = _load.run(case, function)
+    missing = set(keys or case["expected"]) - set(result)
+    assert not missing, f"not returned: {missing}"
+    error = _load.check(case, result, keys)
+    assert error <= case["atol"], f"off by {error}, allowed {case['atol']}: {case['convention']}"
+
+
+def goldens() -> dict[str, torch.Tensor]:
+    """Arrays of `ops_goldens.npz` (described in `oracles/ops_goldens.md`) as tensors."""
+    with np.load(FOLDER / "ops_goldens.npz") as arrays:
+        return {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+
+
+def model_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Meta data and outputs of one torchvision model (described in `oracles/torchvision/README.md`)."""
+    meta = json.loads((FOLDER / "torchvision" / f"{name}.json").read_text())
+    with np.load(FOLDER / "torchvision" / f"{name}.npz") as arrays:
+        return meta, {key: arrays[key] for key in arrays.files}
