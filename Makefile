@@ -1,0 +1,52 @@
+# The two commands of this course: `make lab` (set up and open it), `make test` (set up, test everything).
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+HERE := $(shell pwd | cksum | cut -d' ' -f1)# a clone that was moved or copied sets itself up anew
+LESSONS_READY := $(VENV)/ready-lessons-$(HERE)
+TEST_READY := $(VENV)/ready-test-$(HERE)
+NBVAL := -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout=1200 --dist loadfile
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+OFFLINE := PYTHONPATH=$(CURDIR)/tests/offline
+
+.PHONY: help lab test unit lessons lesson gpu bench clean
+help:
+	@echo "make lab            set up what is missing and open the course in JupyterLab"
+	@echo "make test           set up what is missing, run the unit tests and every lesson"
+	@echo "make lesson N=04    run one lesson from top to bottom"
+	@echo "make gpu            run every lesson on CUDA at full scale; writes lessons/GPU.md"
+	@echo "make bench          our functions beside the well-known libraries'; writes benchmarks/RESULTS.md"
+	@echo "make clean          remove .venv and everything that was built"
+
+$(LESSONS_READY): pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons "$@"
+
+$(TEST_READY): pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons,test,bench,dev "$@"
+
+lab: $(LESSONS_READY)
+	$(PY) -m jupyter lab lessons/
+
+test: unit lessons
+
+unit: $(TEST_READY)
+	$(ONE_THREAD) $(PY) -m pytest -q -n auto --maxprocesses 8 --dist worksteal
+
+lessons: $(TEST_READY)
+	rm -rf build/records
+	$(ONE_THREAD) $(OFFLINE) $(PY) $(NBVAL) -q -n auto --maxprocesses 8 lessons/
+	$(PY) -m pytest -q -n 0 tests/lessons/records.py
+
+lesson: $(TEST_READY)
+	@ls lessons/$(N)_*.ipynb >/dev/null 2>&1 || { echo "There is no lesson '$(N)': call for example  make lesson N=02"; exit 2; }
+	$(OFFLINE) $(PY) $(NBVAL) -q -n 0 lessons/$(N)_*.ipynb
+
+gpu: $(TEST_READY)
+	$(PY) scripts/gpu.py
+
+bench: $(TEST_READY)
+	$(PY) -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
