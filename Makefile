@@ -22,7 +22,7 @@ $(LESSONS_READY): pyproject.toml constraints.txt
 	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons "$@"
 
 $(TEST_READY): pyproject.toml constraints.txt
-	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons,test,bench,dev "$@"
+	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons,test,bench,dev "$@" "$(LESSONS_READY)"
 
 lab: $(LESSONS_READY)
 	$(PY) -m jupyter lab lessons/

@@ -33,7 +33,7 @@ def cases(function: str) -> list:
 
 
 def assert_matches(case: dict, function, keys=None) -> None:
-    """`function(**inputs, **params)` gives the oracle's value and gradients within its tolerance."""
+    """`function(**inputs, **params)` gives the oracle's values and gradients within tolerance."""
     result = _load.run(case, function)
     missing = set(keys or case["expected"]) - set(result)
     assert not missing, f"not returned: {missing}"
@@ -48,7 +48,7 @@ def goldens() -> dict[str, torch.Tensor]:
 
 
 def model_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
-    """Meta data and outputs of one torchvision model (described in `oracles/torchvision/README.md`)."""
+    """Meta data and outputs of one torchvision model; see `oracles/torchvision/README.md`."""
     meta = json.loads((FOLDER / "torchvision" / f"{name}.json").read_text())
     with np.load(FOLDER / "torchvision" / f"{name}.npz") as arrays:
         return meta, {key: arrays[key] for key in arrays.files}

@@ -1,0 +1,18 @@
+"""Run by `make lessons` after all lessons: each left a record, and every claim in it held."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.ipynb"))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_record(path):
+    record = json.loads((ROOT / "build/records" / f"{path.stem[:2]}.json").read_text())
+    assert len(record["claims"]) >= 3
+    assert all(claim["held"] for claim in record["claims"])
+    assert record["device"]
+    assert record["seconds"] > 0
