@@ -1,4 +1,4 @@
-"""On PYTHONPATH while lessons run in the tests: any connection beyond this machine raises at once."""
+"""On PYTHONPATH while lessons run in the tests: connections beyond this machine raise."""
 
 import ipaddress
 import socket
