@@ -1,0 +1,58 @@
+"""How the tests of models read torchvision's outputs (`tests/oracles/torchvision/README.md`)."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from tests import oracle
+
+
+def fill_as(model: nn.Module, meta: dict) -> nn.Module:
+    """Formula weights in float64, eval mode; names and shapes must be torchvision's."""
+    shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
+    assert shapes == meta["state_dict"]
+    oracle.fill_(model, meta["gain"], meta["gain_overrides"])
+    return model.double().eval()
+
+
+def capture(model: nn.Module, names) -> dict[str, torch.Tensor]:
+    """Fills with the outputs of the named sub-modules at each later call of the model."""
+    outputs = {}
+
+    def keep(name):
+        def hook(module, inputs, output):
+            # a copy: the layer after it may work in place
+            outputs[name] = output.clone() if isinstance(output, torch.Tensor) else output
+
+        return hook
+
+    for name in names:
+        model.get_submodule(name).register_forward_hook(keep(name))
+    return outputs
+
+
+def assert_close(ours: torch.Tensor, golden: np.ndarray, atol: float = 1e-6) -> None:
+    torch.testing.assert_close(
+        ours.detach(), torch.from_numpy(golden).to(ours.dtype), atol=atol, rtol=1e-6
+    )
+
+
+def assert_classifier_is_golden(model: nn.Module, name: str) -> None:
+    """State dict, each stage, and logits in float64: equal to torchvision's."""
+    meta, golden = oracle.model_golden(name)
+    fill_as(model, meta)
+    stages = capture(model, meta["stages"])
+    with torch.no_grad():
+        logits = model(oracle.formula_batch(meta["input_shape"]).double())
+    for stage, shape in meta["stages"].items():
+        output = stages[stage]
+        assert list(output.shape) == shape
+        sample = output[1].flatten(1)[::7].flatten()[:32] if output.ndim == 4 else output[1][:32]
+        np.testing.assert_allclose(sample, golden[f"stage/{stage}"], rtol=1e-12, atol=1e-12)
+        meanstd = [output.mean(), output.std()]
+        np.testing.assert_allclose(meanstd, golden[f"stage_meanstd/{stage}"], rtol=1e-10)
+    np.testing.assert_allclose(logits, golden["logits_f64"], rtol=1e-11, atol=1e-11)
+
+
+def parameter_count(model: nn.Module, *, trainable_only: bool = False) -> int:
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
