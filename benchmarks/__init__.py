@@ -1,0 +1,1 @@
+"""Our functions beside the well-known libraries': `python -m benchmarks` (see `harness`)."""

@@ -1,0 +1,133 @@
+"""`python -m benchmarks`: run every `bench_*.py` here and write `RESULTS.md`."""
+
+import argparse
+import datetime
+import importlib
+import importlib.metadata
+import os
+import pkgutil
+import platform
+import sys
+from pathlib import Path
+
+import benchmarks
+from benchmarks.harness import Case, Row, compare
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+LIBRARIES = [
+    "torch",
+    "numpy",
+    "kornia",
+    "pytorch-metric-learning",
+    "torchmetrics",
+    "pycocotools",
+    "scikit-image",
+    "scikit-learn",
+]
+HEAD = """\
+| function | sizes | peer | peer ms | ours ms | peer / ours | wanted | peer MB | ours MB |
+|---|---|---|---:|---:|---:|---:|---:|---:|"""
+
+
+def main() -> None:
+    options = _options()
+    cases = [case for case in _all_cases() if options.only in case.name]
+    if not cases:
+        sys.exit(f"no benchmark has {options.only!r} in its name")
+    seconds, rounds = (1.0, 10) if options.quick else (10.0, 100)
+    load_before = os.getloadavg()[0]
+    print(HEAD)
+    rows = []
+    for case in cases:
+        for row in compare(case, threads=options.threads, seconds=seconds, rounds=rounds):
+            rows.append(row)
+            print(table_row(row), flush=True)
+    if options.only or options.quick:
+        print("\na part or a quick run: RESULTS.md is left as it was")
+        return
+    RESULTS.write_text(_report(rows, options.threads, load_before))
+    print(f"\nwritten: {RESULTS}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("only", nargs="?", default="", help="run cases whose name contains this")
+    parser.add_argument("--quick", action="store_true", help="a second per case instead of ten")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser.parse_args()
+
+
+def _all_cases() -> list[Case]:
+    names = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__))
+    modules = [importlib.import_module(f"benchmarks.{n}") for n in names if n.startswith("bench_")]
+    return [case for module in modules for case in module.cases()]
+
+
+def table_row(row: Row) -> str:
+    wanted = row.case.target.get(row.peer)
+    cells = [
+        row.case.name,
+        row.case.sizes,
+        row.peer + (" *" if row.peer in row.case.different else ""),
+        _milliseconds(row.peer_quartiles),
+        _milliseconds(row.ours_quartiles),
+        f"{row.ratio:.3g}x",
+        "" if wanted is None else f"{wanted:g}x" + (" **short**" if row.ratio < wanted else ""),
+        f"{row.peer_mb:.0f}",
+        f"{row.ours_mb:.0f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _milliseconds(quartiles: tuple[float, float, float]) -> str:
+    low, median, high = (f"{ms:.3g}" if ms < 100 else f"{ms:.0f}" for ms in quartiles)
+    return f"{median} ({low}–{high})"
+
+
+def _report(rows: list[Row], threads: int, load_before: float) -> str:
+    return f"""\
+# Our functions beside the well-known libraries'
+
+Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isoformat()}.
+
+- Machine: {_cpu()}, {os.cpu_count()} cores; {threads} threads; float32 unless said;
+  nothing here ran on a GPU.
+- Versions: Python {platform.python_version()}, {_versions()}.
+- Load average of the machine: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after
+  (this run alone makes it about {threads}; with more, distrust times at several threads).
+- Median (quartiles) of alternating runs in one process, 3 to 100 rounds; of a loss, forward and
+  backward.
+- Value and gradient were checked before timing, except for peers marked *, which measure another
+  quantity.
+- MB: what one call adds to the resident memory at its peak.
+- A peer with "its formula" or "its algorithm" was written from its publication, because the library
+  cannot be installed beside this package without torchvision.
+- wanted: the least ratio that this project set itself; empty where it set none.
+
+{HEAD}
+{chr(10).join(table_row(row) for row in rows)}
+"""
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _versions() -> str:
+    found = []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    main()
