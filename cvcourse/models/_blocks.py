@@ -1,4 +1,4 @@
-"""Two helpers that several models share: the usual convolution block, and names of old checkpoints."""
+"""What several models share: the usual convolution block, and names that old checkpoints used."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,7 +14,7 @@ def conv_norm_act(
     stride: int = 1,
     groups: int = 1,
     norm: Callable[[int], nn.Module] | None = nn.BatchNorm2d,
-    act: Callable[[], nn.Module] | None = partial(nn.ReLU, inplace=True),
+    act: type[nn.Module] | None = nn.ReLU,
 ) -> nn.Sequential:
     """Convolution that keeps the size (over the stride), then `norm`, then `act`, each if given.
 
@@ -33,7 +33,7 @@ def conv_norm_act(
     if norm is not None:
         layers.append(norm(out_channels))
     if act is not None:
-        layers.append(act())
+        layers.append(act(inplace=True))
     return nn.Sequential(*layers)
 
 

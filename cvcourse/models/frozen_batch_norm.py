@@ -1,7 +1,7 @@
 """Batch normalisation whose statistics and affine parameters never change.
 
-Detectors are fine-tuned with one or two images a device: too few for batch statistics. The numbers of
-the pre-trained classifier are kept as buffers, and the layer is the affine map that is left of it.
+Detectors are fine-tuned with one or two images a device: too few for batch statistics. So the
+numbers of the pre-trained classifier are kept as buffers, and an affine map is all that is left.
 """
 
 import torch

@@ -5,7 +5,7 @@
           ─ layer2 … layerN: twice the channels, half the size    C3, C4, C5: strides 8, 16, 32
           ─ average ─ linear                                      class logits
 
-`BasicBlock` is two 3×3 convolutions; `Bottleneck` is 1×1, 3×3, 1×1 with four times the width outside.
+`BasicBlock` is two 3×3 convolutions; `Bottleneck` is 1×1, 3×3, 1×1, four times as wide outside.
 As in torchvision ("v1.5") a bottleneck strides in its 3×3; the paper strides in the first 1×1.
 Names and numbers are torchvision's: its `state_dict` loads with `strict=True`.
 """
@@ -170,8 +170,8 @@ class ResNetFeatures(nn.Module):
 class ResNet(ResNetFeatures):
     """The classifier: the trunk's last map averaged over the picture, and a linear layer.
 
-    Arguments as in `ResNetFeatures`; images are (batch, 3, height, width), normalised by the mean and
-    deviation of ImageNet for torchvision's weights. Gives logits (batch, num_classes).
+    Arguments as in `ResNetFeatures`. Takes images (batch, 3, height, width), normalised by mean and
+    deviation of ImageNet for torchvision's weights; gives logits (batch, num_classes).
 
     Reference: He et al., Deep Residual Learning for Image Recognition, 2015, arXiv:1512.03385.
     """

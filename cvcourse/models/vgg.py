@@ -1,9 +1,9 @@
-"""VGG: nothing but 3×3 convolutions and 2×2 max-pooling (Simonyan & Zisserman 2014, arXiv:1409.1556).
+"""VGG: 3×3 convolutions and 2×2 max-pooling only (Simonyan & Zisserman 2014, arXiv:1409.1556).
 
-    64 64 /2  128 128 /2  256 256 256 /2  512 512 512 /2  512 512 512 /2     VGG-16, "D" of the paper
+    64 64 /2  128 128 /2  256 256 256 /2  512 512 512 /2  512 512 512 /2    VGG-16, "D" in the paper
     ─ average-pool to 7×7 ─ 4096 ─ 4096 ─ classes
 
-At 224×224 the last maps are 7×7 already and the average pool does nothing; it lets other sizes through.
+At 224×224 the last maps are 7×7 already and the average pool does nothing; it lets other sizes in.
 Names and numbers are torchvision's: its `state_dict` loads with `strict=True`.
 """
 
@@ -18,7 +18,7 @@ VGG16_STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 51
 def vgg_features(
     stages: Sequence[Sequence[int]] = VGG16_STAGES, *, batch_norm: bool = False
 ) -> nn.Sequential:
-    """The convolutions of a VGG: each stage its widths, then a pool. Ends at stride `2 ** stages`."""
+    """The convolutions of a VGG: in each stage its widths, then a pool that halves the size."""
     layers, channels = [], 3
     for widths in stages:
         for width in widths:

@@ -8,7 +8,7 @@ from cvcourse.models.frozen_batch_norm import FrozenBatchNorm2d
 from cvcourse.models.resnet import BasicBlock, ResNet, ResNetFeatures, resnet18, resnet50
 from tests.models import golden
 
-TINY = dict(block=BasicBlock, depths=(1, 1, 1), width=8)
+TINY = {"block": BasicBlock, "depths": (1, 1, 1), "width": 8}
 
 
 @pytest.mark.parametrize("build", [resnet18, resnet50])

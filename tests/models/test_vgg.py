@@ -5,7 +5,7 @@ from torch import nn
 from cvcourse.models.vgg import VGG, vgg16, vgg16_bn
 from tests.models import golden
 
-TINY = dict(stages=((4,), (8,)), hidden=16)
+TINY = {"stages": ((4,), (8,)), "hidden": 16}
 
 
 def test_equals_torchvision():
