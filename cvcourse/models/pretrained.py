@@ -1,0 +1,224 @@
+"""Published weights: fetched once, verified, and read into a model without running their code."""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+import torch
+from torch import Tensor, nn
+
+from cvcourse.models.frozen_batch_norm import FrozenBatchNorm2d
+
+_HOST = "https://download.pytorch.org/models/"
+TORCHVISION_WEIGHTS = {
+    "resnet18": _HOST + "resnet18-f37072fd.pth",
+    "resnet50": _HOST + "resnet50-0676ba61.pth",
+    "vgg16": _HOST + "vgg16-397923af.pth",
+    "efficientnet_b0": _HOST + "efficientnet_b0_rwightman-7f5810bc.pth",
+    "fasterrcnn_resnet50_fpn": _HOST + "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
+    "maskrcnn_resnet50_fpn": _HOST + "maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth",
+    "retinanet_resnet50_fpn": _HOST + "retinanet_resnet50_fpn_coco-eeacb38b.pth",
+    "fcos_resnet50_fpn": _HOST + "fcos_resnet50_fpn_coco-99b0c9b7.pth",
+}
+# trained when torchvision's FrozenBatchNorm2d had no eps: their networks need eps=0 to this day
+_TRAINED_WITHOUT_EPS = re.compile(
+    r"(fasterrcnn|maskrcnn|keypointrcnn|retinanet)_resnet50_fpn_coco-"
+)
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
+_CHUNK = 1 << 20
+
+
+def load_pretrained(
+    model: nn.Module,
+    source: str | os.PathLike,
+    *,
+    drop: Sequence[str] = (),
+    frozen_bn_eps: float | None = None,
+    cache_dir: str | os.PathLike | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> nn.Module:
+    """Read a checkpoint, a file or an http(s) address, into `model`, and return the model.
+
+    Args:
+        model: one of this package, or any module with the checkpoint's names. To start a detector
+            from a classifier: `load_pretrained(detector.backbone.body, url, drop=["fc"])`.
+        source: path or address, for instance a value of `TORCHVISION_WEIGHTS`. A hash in the name
+            (`resnet50-0676ba61.pth`: the first digits of its SHA-256) is verified.
+        drop: names of layers to leave out; in the model they keep their present values. For another
+            number of classes: `drop=["roi_heads.box_predictor"]`.
+        frozen_bn_eps: set as `eps` of each `FrozenBatchNorm2d`. By default 0 for torchvision's
+            published Faster, Mask and Keypoint R-CNN and RetinaNet, known by the file's name, which
+            were trained so; unchanged for other files.
+        cache_dir: where downloads are kept; else `$CVCOURSE_CACHE`, else torch hub's folder.
+        progress: called with (bytes so far, bytes in all or None) while downloading.
+
+    **Conventions**: every name and shape must fit; the older names that torchvision understands do.
+    Files are read with `weights_only=True`: a file that holds anything but tensors is refused. On
+    any error the model is as it was.
+
+    Raises: `ValueError` for a file that is damaged, hostile, or does not fit; `ConnectionError` if
+    the download fails or stops (the next call goes on from there); `OSError` for a full disk.
+    """
+    path = Path(source)
+    if "://" in str(source):
+        path = download(str(source), cache_dir=cache_dir, progress=progress)
+    elif not path.is_file():
+        raise FileNotFoundError(f"source: no file {path}")
+    elif not _hash_fits(path, path.name):
+        raise ValueError(f"source: {path} is damaged, its SHA-256 is not the one in its name")
+    _fill(model, _read(path), drop, path)
+    if frozen_bn_eps is None and _TRAINED_WITHOUT_EPS.match(path.name):
+        frozen_bn_eps = 0.0
+    if frozen_bn_eps is not None:
+        for layer in model.modules():
+            if isinstance(layer, FrozenBatchNorm2d):
+                layer.eps = frozen_bn_eps
+    return model
+
+
+def download(
+    url: str,
+    *,
+    cache_dir: str | os.PathLike | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+    timeout: float = 30.0,
+) -> Path:
+    """Fetch a file into the cache, or find it there, and return its path.
+
+    Written as `NAME.part`, verified, then renamed: a file under its own name is whole. Where the
+    name has a hash to verify the result by, an interrupted download goes on where it stopped. Of
+    several processes, let one download before the others.
+    """
+    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    if urlsplit(url).scheme not in ("http", "https") or not re.fullmatch(r"\w[\w.+-]*", name):
+        raise ValueError(f"url: expected the http(s) address of a file, got {url}")
+    folder = Path(cache_dir or os.environ.get("CVCOURSE_CACHE") or _hub_folder())
+    folder.mkdir(parents=True, exist_ok=True)
+    path, part = folder / name, folder / f"{name}.part"
+    if path.is_file() and _hash_fits(path, name):
+        return path
+    if _HASH_IN_NAME.search(name) is None:  # nothing would tell whether two halves fit
+        part.unlink(missing_ok=True)
+    resumed = part.exists()
+    _fetch(url, part, progress, timeout)
+    if resumed and not _hash_fits(part, name):  # the beginning may have been of another file
+        part.unlink()
+        _fetch(url, part, progress, timeout)
+    if not _hash_fits(part, name):
+        part.unlink()
+        raise ValueError(f"url: {url} is damaged, its SHA-256 is not the one in its name")
+    os.replace(part, path)
+    return path
+
+
+def _hub_folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _hash_fits(path: Path, name: str) -> bool:
+    expected = _HASH_IN_NAME.search(name)
+    if expected is None:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().startswith(expected[1])
+
+
+def _fetch(url: str, part: Path, progress, timeout: float) -> None:
+    """Append to `part` what is missing of the file."""
+    start = part.stat().st_size if part.exists() else 0
+    request = Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        with urlopen(request, timeout=timeout) as response:
+            if response.status != 206:  # the server sends everything, again
+                start = 0
+            length = response.headers.get("Content-Length")
+            total = None if length is None else start + int(length)
+            _check_space(part, 0 if length is None else int(length))
+            done = _append(response, part, start, total, progress)
+    except HTTPError as error:
+        if error.code == 416 and start:  # nothing after the last byte: all is here, or too much
+            return
+        raise ConnectionError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
+        raise ConnectionError(
+            f"{url} cannot be reached ({getattr(error, 'reason', error)}). Call again to go on, or "
+            f"put the file into {part.parent} by hand"
+        ) from error
+    if total is not None and done != total:
+        raise ConnectionError(
+            f"{url}: the connection ended after {done} of {total} bytes. Call again to go on"
+        )
+
+
+def _append(response, part: Path, start: int, total: int | None, progress) -> int:
+    done = start
+    try:
+        with part.open("ab" if start else "wb") as file:
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, total)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            part.unlink(missing_ok=True)
+        raise
+    return done
+
+
+def _check_space(part: Path, needed: int) -> None:
+    free = shutil.disk_usage(part.parent).free
+    if needed > free:
+        raise OSError(
+            errno.ENOSPC,
+            f"{needed / 1e6:.0f} MB to download, {free / 1e6:.0f} MB free in {part.parent}",
+        )
+
+
+def _read(path: Path) -> OrderedDict[str, Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a file that is no checkpoint
+        raise ValueError(
+            f"source: {path} is not a checkpoint of tensors alone, and nothing in it was run "
+            f"({type(error).__name__})"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise ValueError(f"source: {path} does not map names to tensors")
+    return state
+
+
+def _fill(model: nn.Module, state: dict[str, Tensor], drop: Sequence[str], path: Path) -> None:
+    def dropped(name: str) -> bool:
+        return any(name == layer or name.startswith(f"{layer}.") for layer in drop)
+
+    own = model.state_dict()
+    for layer in drop:
+        if not any(f"{name}.".startswith(f"{layer}.") for name in [*state, *own]):
+            raise ValueError(f"drop: no layer {layer!r} in {path.name} or the model")
+    kept = OrderedDict((name, value) for name, value in state.items() if not dropped(name))
+    kept._metadata = getattr(state, "_metadata", {})
+    before = OrderedDict((name, value.clone()) for name, value in own.items())
+    problems = []
+    try:
+        result = model.load_state_dict(kept, strict=False)
+        problems += [f"missing {k}" for k in result.missing_keys if not dropped(k)]
+        problems += [f"unexpected {k}" for k in result.unexpected_keys]
+    except RuntimeError as error:
+        problems += [line.strip() for line in str(error).splitlines()[1:]]
+    if problems:
+        model.load_state_dict(before)
+        shown = "; ".join(problems[:4]) + (f"; {len(problems) - 4} more" if problems[4:] else "")
+        raise ValueError(
+            f"source: {path.name} does not fit {type(model).__name__}: {shown}. "
+            "Layers that shall keep their values, as after a change of classes, go into `drop`"
+        )
