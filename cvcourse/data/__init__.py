@@ -1,1 +1,1 @@
-"""Pictures, digits, simulated scenes, and readers for real data sets; nothing downloads by itself."""
+"""Pictures, digits, simulated scenes, and readers for real data sets; none downloads by itself."""

@@ -156,7 +156,7 @@ def load(name: str, size: int | tuple[int, int] | None = None) -> Tensor:
 
 
 def stereo() -> Stereo:
-    """Two views of a motorcycle with measured disparity: ground truth for stereo, depth and flow."""
+    """Two views of a motorcycle with measured disparity: truth for stereo, depth and flow."""
     with np.load(_path("skimage/data/motorcycle_disp.npz")) as archive:
         disparity = torch.from_numpy(archive["arr_0"])
     disparity = disparity.masked_fill(~disparity.isfinite(), torch.nan)

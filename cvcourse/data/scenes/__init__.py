@@ -1,0 +1,12 @@
+"""One simulator for the whole course: objects over photographs, with everything known about them.
+
+`Scenes` are single pictures, `Clips` are short videos. Read `stills.py` for what a target
+holds, and then, in building order: randomness, shapes, surfaces, light, canvas, layout, camera.
+"""
+
+from .batches import collate, stack
+from .stills import Scenes
+from .surfaces import COLORS
+from .things import CLASSES, DIGITS, KINDS
+
+__all__ = ["CLASSES", "COLORS", "DIGITS", "KINDS", "Scenes", "collate", "stack"]

@@ -1,0 +1,42 @@
+"""Random numbers that are a function of (split, seed, index), and of nothing else.
+
+Philox is a counter-based generator: its key alone decides the whole stream. Here the key is
+(split and seed, index), so streams of different splits, seeds or scenes never share a number, and
+no scene depends on which were drawn before it. NumPy guarantees the raw 64-bit stream for ever,
+but not what its distributions make of it; so the two distributions needed are made here.
+"""
+
+import numpy as np
+
+SPLITS = {"train": 0, "val": 1, "test": 2}
+_IRWIN_HALL = (510.0, 147.8)  # mean and standard deviation of the sum of four uniform bytes
+
+
+class Stream:
+    """An endless supply of numbers for one scene."""
+
+    def __init__(self, split: str, seed: int, index: int):
+        key = np.array([seed * 4 + SPLITS[split], index], dtype=np.uint64)
+        self._raw = np.random.Philox(key=key).random_raw
+        self._pool: list[float] = []
+
+    def uniform(self, low: float = 0.0, high: float = 1.0) -> float:
+        if not self._pool:
+            self._pool = ((self._raw(128) >> np.uint64(11)) * 2.0**-53).tolist()
+        return low + (high - low) * self._pool.pop()
+
+    def integer(self, count: int) -> int:
+        """One of 0, 1, ..., count - 1."""
+        return int(self.uniform() * count)
+
+    def noise(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Nearly normal float32, mean 0 and deviation 1: sums of four bytes, exact everywhere."""
+        count = int(np.prod(shape))
+        raw = self._raw(-(-count // 2))  # eight bytes give two sums
+        low_bytes = np.uint64(0x00FF00FF00FF00FF)
+        pairs = ((raw & low_bytes) + ((raw >> np.uint64(8)) & low_bytes)).view(np.uint16)
+        sums = (pairs[0::2] + pairs[1::2])[:count].astype(np.float32)
+        mean, deviation = _IRWIN_HALL
+        sums -= mean
+        sums *= 1 / deviation
+        return sums.reshape(shape)

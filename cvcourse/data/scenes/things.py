@@ -1,0 +1,104 @@
+"""One object: what it is, where it is, and how far any point is from its outline."""
+
+from math import cos, radians, sin
+from typing import NamedTuple
+
+import numpy as np
+
+from . import cutouts, surfaces
+from .cutouts import Cutout
+from .randomness import Stream
+from .sampling import look_up
+from .shapes import SHAPES, Variant
+from .surfaces import Skin
+
+KINDS = (*SHAPES, *cutouts.DIGITS, *cutouts.CUTOUTS)
+CLASSES = ("background", "disk", "square", "triangle", "star", "ring", "cross", "heart", "crescent")
+DIGITS = ("background", *cutouts.DIGITS)
+_UPRIGHT = {*cutouts.DIGITS, "digit", "face", "horse"}  # never turned by more than 15 degrees
+_ROUNDNESS = 0.9  # sine of the slope at the outline: 1 would be a half circle in profile
+
+
+class Thing(NamedTuple):
+    label: int
+    kind: str
+    variant: Variant
+    cutout: Cutout | None
+    skin: Skin
+    bevel: float  # how far in from the outline the surface is rounded, in radii; 0 is flat
+    gloss: float
+
+
+class Pose(NamedTuple):
+    x: float  # of the centre, in pixels from the left edge
+    y: float
+    radius: float  # pixels
+    cos: float  # of the angle, clockwise on the screen
+    sin: float
+    depth: float  # of its back plane
+
+
+def draw_thing(stream: Stream, split: str, label: int, kind: str, texture: float) -> Thing:
+    variant = tuple(stream.uniform() for _ in range(4))
+    skin = surfaces.draw_skin(stream, split, texture)
+    bevel = (0.0, 0.25, 0.5, 0.9)[stream.integer(4)]
+    gloss = max(stream.uniform(-0.8, 1.0), 0.0)
+    if kind in SHAPES:
+        return Thing(label, kind, variant, None, skin, bevel, gloss)
+    cutout = cutouts.find(kind, split, variant[0])
+    return Thing(label, kind, variant, cutout, skin, min(bevel, 0.1), gloss)
+
+
+def draw_angle(stream: Stream, kind: str, limit: float) -> tuple[float, float]:
+    """Cosine and sine of an angle within `limit` degrees."""
+    limit = min(limit, 15.0) if kind in _UPRIGHT else limit
+    angle = radians(stream.uniform(-limit, limit))
+    return cos(angle), sin(angle)
+
+
+def object_coordinates(pose: Pose, x: np.ndarray, y: np.ndarray):
+    """Pixel coordinates to the object's own, in radii."""
+    x, y = (x - pose.x) * (1 / pose.radius), (y - pose.y) * (1 / pose.radius)
+    return x * pose.cos + y * pose.sin, y * pose.cos - x * pose.sin
+
+
+def distance(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Signed distance to the outline, in radii, at object coordinates."""
+    if thing.cutout is None:
+        return SHAPES[thing.kind](x, y, thing.variant)
+    outside = np.maximum(np.maximum(np.abs(x), np.abs(y)) - 1, 0)
+    return look_up(thing.cutout.distance, x, y) + outside
+
+
+def albedo(thing: Thing, x: np.ndarray, y: np.ndarray, pixel: float) -> np.ndarray:
+    if thing.cutout is not None and thing.cutout.picture is not None:
+        tint = np.array([1.0, 0.93, 0.84], np.float32)[:, None, None]
+        return look_up(thing.cutout.picture, x, y) * tint
+    return surfaces.albedo(thing.skin, x, y, pixel)
+
+
+def relief(thing: Thing, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals (3, h, w), and height (h, w) above the back plane in radii.
+
+    d: signed distances in radii on pixels one step apart. The surface rises from the outline as an
+    arc of a circle over the width of the bevel, then it is flat. With t from 1 at the outline to 0
+    at the bevel's end and s = t * ROUNDNESS, the slope's sine is s, and the height follows.
+    """
+    if thing.bevel == 0:
+        flat = np.zeros((3, *d.shape), np.float32)
+        flat[2] = 1
+        return flat, flat[0]
+    s = np.clip(1 + d * (1 / thing.bevel), 0, 1) * np.float32(_ROUNDNESS)
+    normal = np.zeros((3, *d.shape), np.float32)
+    normal[0, :, 1:-1] = d[:, 2:] - d[:, :-2]
+    normal[1, 1:-1] = d[2:] - d[:-2]
+    steepness = s / np.sqrt(normal[0] ** 2 + normal[1] ** 2 + 1e-12)
+    normal[:2] *= steepness
+    normal[2] = np.sqrt(np.maximum(1 - normal[0] ** 2 - normal[1] ** 2, 0))
+    arc = np.sqrt(1 - s * s) - (1 - _ROUNDNESS**2) ** 0.5
+    return normal, arc * (thing.bevel / _ROUNDNESS)
+
+
+def height(thing: Thing) -> float:
+    """The most that the relief can rise above the back plane, in radii."""
+    return thing.bevel / _ROUNDNESS * (1 - (1 - _ROUNDNESS**2) ** 0.5)
