@@ -1,1 +1,34 @@
+"""What a field reports, as functions of tensors: one concept a file."""
 
+from cvcourse.metrics.average_precision import average_precision
+from cvcourse.metrics.bootstrap_interval import bootstrap_interval
+from cvcourse.metrics.boundary_iou import boundary_iou
+from cvcourse.metrics.coco_average_precision import coco_average_precision
+from cvcourse.metrics.confusion_matrix import confusion_matrix
+from cvcourse.metrics.endpoint_error import endpoint_error, flow_outlier_rate
+from cvcourse.metrics.match_detections import match_detections
+from cvcourse.metrics.mean_average_precision_at_r import mean_average_precision_at_r
+from cvcourse.metrics.mean_iou import mean_iou
+from cvcourse.metrics.precision_recall_curve import precision_recall_curve
+from cvcourse.metrics.psnr import psnr
+from cvcourse.metrics.recall_at_k import recall_at_k
+from cvcourse.metrics.ssim import ssim
+from cvcourse.metrics.topk_accuracy import topk_accuracy
+
+__all__ = [
+    "average_precision",
+    "bootstrap_interval",
+    "boundary_iou",
+    "coco_average_precision",
+    "confusion_matrix",
+    "endpoint_error",
+    "flow_outlier_rate",
+    "match_detections",
+    "mean_average_precision_at_r",
+    "mean_iou",
+    "precision_recall_curve",
+    "psnr",
+    "recall_at_k",
+    "ssim",
+    "topk_accuracy",
+]

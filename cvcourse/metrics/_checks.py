@@ -1,0 +1,45 @@
+"""What the metrics ask of their inputs, each said in one sentence."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+
+def check_same_shape(preds: Tensor, target: Tensor) -> None:
+    if preds.shape != target.shape:
+        raise ValueError(
+            f"preds and target must have the same shape, got {tuple(preds.shape)} "
+            f"and {tuple(target.shape)}"
+        )
+
+
+def check_floating(name: str, values: Tensor) -> None:
+    if not values.is_floating_point():
+        raise ValueError(f"{name} must be floating point, got {values.dtype}")
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{name} must be positive, got {value}")
+
+
+def check_counts(name: str, counts: Sequence[int]) -> None:
+    """`counts`, such as the k of a top-k metric, are one or more whole numbers from 1."""
+    if not counts or any(int(count) != count or count < 1 for count in counts):
+        raise ValueError(f"{name} must hold one or more integers >= 1, got {tuple(counts)}")
+
+
+def check_labels(name: str, labels: Tensor, num_classes: int) -> None:
+    """`labels` are integers in [0, num_classes). Reads the values, so it waits for a GPU."""
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"{name} must hold integer labels, got {labels.dtype}")
+    if not labels.numel():
+        return
+    low, high = (int(bound) for bound in labels.aminmax())
+    if low < 0 or high >= num_classes:
+        raise ValueError(f"{name} must lie in [0, {num_classes - 1}], got {low} to {high}")

@@ -1,0 +1,112 @@
+"""Detections or targets of a whole data set as flat arrays, checked."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Images = Sequence[Mapping[str, Tensor]]  # one dictionary of tensors per image
+
+
+class Instances(NamedTuple):
+    image: np.ndarray  # (N,) index of the image
+    label: np.ndarray  # (N,)
+    region: np.ndarray  # (N, 4) boxes as x, y, width, height, or (N,) masks, each (H, W) bool
+    area: np.ndarray  # (N,) of the region, in square pixels
+    size: np.ndarray  # (N,) the area by which it is small, medium or large
+    score: np.ndarray  # (N,) of detections, 0 for targets
+    crowd: np.ndarray  # (N,) of targets, False for detections
+
+    def take(self, index: np.ndarray) -> "Instances":
+        return Instances(*(column[index] for column in self))
+
+
+def read_detections(preds: Images, iou_type: str) -> Instances:
+    detections = _read("preds", preds, iou_type, "scores")
+    score = _column("preds", preds, "scores")
+    if np.isnan(score).any():
+        raise ValueError("preds must have scores other than nan")
+    return detections._replace(score=score)
+
+
+def read_targets(target: Images, iou_type: str) -> Instances:
+    targets = _read("target", target, iou_type)
+    crowd = _column("target", target, "iscrowd", default=0) != 0
+    size = _column("target", target, "area", default=np.nan)
+    return targets._replace(crowd=crowd, size=np.where(np.isnan(size), targets.area, size))
+
+
+def _read(name: str, images: Images, iou_type: str, *keys: str) -> Instances:
+    keys = ("labels", "boxes" if iou_type == "bbox" else "masks", *keys)
+    for i, image in enumerate(images):
+        if missing := [key for key in keys if key not in image]:
+            raise ValueError(f"{name}[{i}] must have {missing}, got {sorted(image)}")
+        labels = image["labels"]
+        if labels.ndim != 1 or (labels.numel() and labels.is_floating_point()):
+            raise ValueError(
+                f"{name}[{i}]['labels'] must be (N,) integers, "
+                f"got {labels.dtype} {tuple(labels.shape)}"
+            )
+    label = _column(name, images, "labels").astype(np.int64)
+    region, area = _boxes(name, images) if iou_type == "bbox" else _masks(name, images)
+    return Instances(
+        image=np.repeat(np.arange(len(images)), [image["labels"].numel() for image in images]),
+        label=label,
+        region=region,
+        area=area,
+        size=area,
+        score=np.zeros(len(label)),
+        crowd=np.zeros(len(label), dtype=bool),
+    )
+
+
+def _column(
+    name: str, images: Images, key: str, shape: tuple = (), default: float | None = None
+) -> np.ndarray:
+    """Values of all images behind each other, (N, *shape) float64; `default` where not given."""
+    values = []
+    for i, image in enumerate(images):
+        labels = image["labels"]
+        expected = (labels.numel(), *shape)
+        if key in image:
+            value = image[key]
+        else:
+            value = labels.new_full(expected, default, dtype=torch.float64)
+        if not value.numel() and not labels.numel():
+            continue  # without instances, any shape and dtype will do
+        if value.shape != expected:
+            raise ValueError(
+                f"{name}[{i}][{key!r}] must be {expected} to fit the labels, "
+                f"got {tuple(value.shape)}"
+            )
+        values.append(value)
+    if not values:
+        return np.zeros((0, *shape))
+    return torch.cat(values).detach().cpu().double().numpy()
+
+
+def _boxes(name: str, images: Images) -> tuple[np.ndarray, np.ndarray]:
+    boxes = _column(name, images, "boxes", shape=(4,))
+    if not np.isfinite(boxes).all():
+        raise ValueError(f"{name} must have finite boxes, got nan or inf")
+    x1, y1, x2, y2 = boxes.T
+    width, height = x2 - x1, y2 - y1
+    return np.stack([x1, y1, width, height], axis=1), width * height
+
+
+def _masks(name: str, images: Images) -> tuple[np.ndarray, np.ndarray]:
+    masks = []
+    for i, image in enumerate(images):
+        of_image, count = image["masks"], image["labels"].numel()
+        if count and (of_image.ndim != 3 or len(of_image) != count or of_image.is_floating_point()):
+            raise ValueError(
+                f"{name}[{i}]['masks'] must be bool ({count}, height, width), "
+                f"got {of_image.dtype} {tuple(of_image.shape)}"
+            )
+        masks.extend((of_image != 0).cpu().numpy() if count else [])
+    region = np.empty(len(masks), dtype=object)
+    for i, mask in enumerate(masks):
+        region[i] = mask
+    return region, np.array([np.count_nonzero(mask) for mask in masks], dtype=np.float64)

@@ -1,0 +1,116 @@
+"""COCO's average precision and recall of boxes or masks."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvcourse.metrics._checks import check_choice, check_counts
+from cvcourse.metrics._coco_curves import precision_and_recall
+from cvcourse.metrics._coco_data import Instances, read_detections, read_targets
+from cvcourse.metrics._coco_matching import greedy_matches, overlapping_pairs
+
+COCO_IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
+COCO_AREAS = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
+ALL_AREAS = (0, 1e10)
+
+
+def coco_average_precision(
+    preds: Sequence[Mapping[str, Tensor]],
+    target: Sequence[Mapping[str, Tensor]],
+    *,
+    iou_type: str = "bbox",
+    iou_thresholds: Sequence[float] = COCO_IOU_THRESHOLDS,
+    max_detections: Sequence[int] = (1, 10, 100),
+    areas: Mapping[str, tuple[float, float]] = COCO_AREAS,
+    class_metrics: bool = False,
+) -> dict[str, Tensor]:
+    """Average precision (AP) and average recall (AR): what COCO's leaderboards report.
+
+    Best score first, each detection claims the free target of its class that it overlaps most.
+    AP is the mean, over 101 recalls, of the best precision at that recall or beyond; "map" is its
+    mean over IoU thresholds and classes. AR is the highest recall, averaged likewise.
+
+    Args:
+        preds: per image `labels` (N,), `scores` (N,) and `boxes` (N, 4) as x1, y1, x2, y2, or with
+            `iou_type="segm"` `masks` (N, height, width) bool.
+        target: per image `labels` and `boxes` or `masks`; optionally `iscrowd` (N,) and `area`
+            (N,), the area that makes it small, medium or large (default: the box's or mask's).
+        max_detections: detections per image and class that count; AP uses the largest.
+        areas: ranges of area by name, both ends included.
+        class_metrics: also report each class.
+
+    Returns torchmetrics' keys, float64: map, map_50, map_75, map_{area}, mar_{max}, mar_{area},
+    map_per_class, mar_{max}_per_class, classes.
+
+    Conventions: bit for bit those of pycocotools. -1, not nan, where there is no target. Crowds
+    neither count nor harm: detections inside them are ignored, as are unmatched detections outside
+    the range of areas. Of equal IoU the last target is claimed; of equal scores the first counts
+    first. A box with x2 <= x1 or y2 <= y1 overlaps nothing.
+
+    Raises ValueError for missing keys, lengths or shapes that do not fit, nan or inf, or an unknown
+    `iou_type`.
+    Reference: Lin et al. 2014, "Microsoft COCO", arXiv 1405.0312, and pycocotools' COCOeval.
+    """
+    check_choice("iou_type", iou_type, ("bbox", "segm"))
+    check_counts("max_detections", max_detections)
+    if len(preds) != len(target):
+        raise ValueError(f"preds and target must be as many, got {len(preds)} and {len(target)}")
+    if not len(iou_thresholds) or not all(0 <= t <= 1 for t in iou_thresholds):
+        raise ValueError(f"iou_thresholds must lie in [0, 1], got {tuple(iou_thresholds)}")
+    detections, rank = _best(read_detections(preds, iou_type), max(max_detections))
+    targets = read_targets(target, iou_type)
+    targets = targets.take(np.lexsort((targets.image, targets.label)))
+    classes = np.unique(np.concatenate([detections.label, targets.label]))
+
+    low, high = np.array([ALL_AREAS, *areas.values()], dtype=np.float64).T  # (A,) each
+    outside = (detections.size[:, None] < low) | (detections.size[:, None] > high)
+    ignored = (targets.size[:, None] < low) | (targets.size[:, None] > high)
+    ignored |= targets.crowd[:, None]
+    positives = np.zeros((len(classes), len(low)), dtype=np.int64)
+    np.add.at(positives, np.searchsorted(classes, targets.label), ~ignored)
+
+    thresholds = np.minimum(iou_thresholds, 1 - 1e-10)
+    pairs = overlapping_pairs(detections, targets, thresholds.min())
+    claims, claims_ignored = greedy_matches(pairs, rank, ignored, targets.crowd, thresholds)
+    precision, recall = precision_and_recall(
+        hit=claims & ~claims_ignored,
+        false_alarm=~claims & ~outside[:, :, None],
+        detection_class=np.searchsorted(classes, detections.label),
+        score=detections.score,
+        rank=rank,
+        positives=positives,
+        max_detections=max_detections,
+    )
+    last = int(np.argmax(max_detections))
+    result = {"map": _mean(precision[..., 0])}
+    for t in (0.5, 0.75):
+        result[f"map_{100 * t:.0f}"] = _mean(precision[np.equal(iou_thresholds, t), ..., 0])
+    for a, name in enumerate(areas, start=1):
+        result[f"map_{name}"] = _mean(precision[..., a])
+        result[f"mar_{name}"] = _mean(recall[..., a, last])
+    for m, limit in enumerate(max_detections):
+        result[f"mar_{limit}"] = _mean(recall[..., 0, m])
+    per_class = {"map": precision[..., 0], f"mar_{max_detections[last]}": recall[..., 0, last]}
+    for name, values in per_class.items():
+        of_class = [_mean(values[..., k]) for k in range(len(classes))]
+        result[f"{name}_per_class"] = of_class if class_metrics else -1.0
+    result = {key: torch.tensor(value, dtype=torch.float64) for key, value in result.items()}
+    return result | {"classes": torch.from_numpy(classes)}
+
+
+def _best(detections: Instances, limit: int) -> tuple[Instances, np.ndarray]:
+    """The `limit` detections of highest score in each image and class, and their rank there."""
+    order = np.lexsort((-detections.score, detections.image, detections.label))
+    detections = detections.take(order)
+    group = np.stack([detections.label, detections.image])
+    starts = np.diff(group, axis=1, prepend=group[:, :1] - 1).any(0)
+    place = np.arange(len(order))
+    rank = place - np.maximum.accumulate(np.where(starts, place, 0))
+    return detections.take(rank < limit), rank[rank < limit]
+
+
+def _mean(values: np.ndarray) -> float:
+    defined = values[values > -1]
+    return float(defined.mean()) if len(defined) else -1.0

@@ -1,0 +1,44 @@
+"""Which detections of one image and class are right: the greedy matching behind every AP."""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from cvcourse.ops import box_iou
+
+
+def match_detections(
+    boxes: Float[Tensor, "detections 4"],
+    scores: Float[Tensor, "detections"],
+    target_boxes: Float[Tensor, "targets 4"],
+    *,
+    iou_threshold: float = 0.5,
+) -> Int64[Tensor, "detections"]:
+    """Index of the target that each detection claims, or -1 for a false positive.
+
+    In order of falling score, each detection claims the free target that it overlaps most, if that
+    IoU is at least `iou_threshold`; a target can be claimed once.
+
+    Args:
+        boxes, target_boxes: (x1, y1, x2, y2), of one image and one class.
+        scores: confidence of each detection.
+
+    Conventions: the rule of COCO without crowds (`coco_average_precision` has them): a detection
+    whose best target is taken may claim another one, which VOC does not allow. Of equal scores the
+    first comes first; of equal IoUs the last target is taken, as pycocotools does.
+
+    Raises ValueError where the number of boxes and scores differ.
+    """
+    if scores.shape != boxes.shape[:1]:
+        raise ValueError(
+            f"scores must be ({len(boxes)},), one for each of the boxes, got {tuple(scores.shape)}"
+        )
+    claimed = torch.full(scores.shape, -1)
+    if len(target_boxes):
+        overlap = box_iou(boxes, target_boxes).cpu().flip(1)  # last target first, see Conventions
+        for detection in scores.cpu().argsort(descending=True, stable=True):
+            best = overlap[detection].argmax()
+            if overlap[detection, best] >= iou_threshold:
+                claimed[detection] = len(target_boxes) - 1 - best
+                overlap[:, best] = -1
+    return claimed.to(boxes.device)

@@ -1,0 +1,48 @@
+"""Recall@k of metric learning: is any of the k nearest neighbours of the same class?"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from cvcourse.metrics._checks import check_counts
+from cvcourse.metrics._retrieval import similarity_chunks
+
+
+def recall_at_k(
+    embeddings: Float[Tensor, "queries dims"],
+    labels: Integer[Tensor, "queries"],
+    ks: Sequence[int] = (1,),
+    *,
+    gallery: Float[Tensor, "items dims"] | None = None,
+    gallery_labels: Integer[Tensor, "items"] | None = None,
+    metric: str = "cosine",
+    chunk: int = 512,
+) -> Float[Tensor, "ks"]:
+    """Share of queries with an item of their class among the k nearest, for each k of `ks`.
+
+    Args:
+        embeddings, labels: the queries.
+        gallery, gallery_labels: what to search; default: the other queries.
+        metric: "cosine" or "euclidean" (the same for vectors of length 1).
+        chunk: queries compared at a time: memory is chunk x items.
+
+    Conventions: a query without any match in the gallery is left out (as precision@1 of
+    pytorch-metric-learning, which this equals at k = 1). Where an item of another class is exactly
+    as near as the nearest match, it comes first, so that collapsed embeddings score 0.
+    No query with a match: nan.
+
+    Raises ValueError for shapes that do not fit, a wrong `ks` or `metric`, and embeddings that are
+    not finite (waits for a GPU).
+    Reference: Musgrave et al. 2020, "A metric learning reality check", arXiv 2003.08505.
+    """
+    check_counts("ks", ks)
+    ahead = [torch.zeros(0, dtype=torch.int64, device=embeddings.device)]
+    for similarity, same in similarity_chunks(
+        embeddings, labels, gallery, gallery_labels, metric, chunk
+    ):
+        nearest_match = similarity.masked_fill(~same, -torch.inf).amax(1, keepdim=True)
+        ahead.append(((similarity >= nearest_match) & ~same).sum(1))
+    ks = torch.as_tensor(ks, device=embeddings.device)
+    return (torch.cat(ahead)[:, None] < ks).float().mean(0)

@@ -1,0 +1,90 @@
+"""Structural similarity: luminance, contrast and structure compared in a sliding window."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from cvcourse.metrics._checks import check_choice, check_floating, check_positive, check_same_shape
+from cvcourse.metrics._precision import at_least_float32
+
+
+def ssim(
+    preds: Float[Tensor, "batch channels height width"],
+    target: Float[Tensor, "batch channels height width"],
+    data_range: float = 1.0,
+    *,
+    window_size: int = 11,
+    sigma: float = 1.5,
+    padding: str = "valid",
+    reduction: str = "mean",
+) -> Float[Tensor, "..."]:
+    """Mean over pixels of (2 μx μy + c1)(2 σxy + c2) / ((μx² + μy² + c1)(σx² + σy² + c2)).
+
+    Means and (co)variances are taken in a Gaussian window, in each channel;
+    c1 = (0.01 data_range)², c2 = (0.03 data_range)².
+
+    Args:
+        preds, target: images; `data_range` is their largest minus smallest possible value.
+        window_size, sigma: of the Gaussian window, in pixels; the size is odd.
+        padding: "valid": where the whole window fits, as Wang 2004 and scikit-image with
+            `gaussian_weights=True, use_sample_covariance=False`; "same": all pixels, the image
+            reflected at its border, as torchmetrics and kornia.
+        reduction: "mean"; "none": (batch,); "map": (batch, channels, height', width').
+
+    Conventions: in [-1, 1], 1 for identical images; `1 - ssim` is a loss. Empty batch: nan. Half
+    precision, and any autocast, is computed in float32.
+
+    Raises ValueError for shapes that differ, or an image smaller than the window (half of it with
+    "same").
+    Reference: Wang et al. 2004, "Image quality assessment: from error visibility to structural
+    similarity".
+    """
+    check_same_shape(preds, target)
+    check_floating("preds", preds)
+    check_floating("target", target)
+    check_positive("data_range", data_range)
+    check_positive("sigma", sigma)
+    check_choice("padding", padding, ("valid", "same"))
+    check_choice("reduction", reduction, ("mean", "none", "map"))
+    _check_size(preds, window_size, padding)
+    x, y = at_least_float32(preds, target)
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+
+    with torch.autocast(x.device.type, enabled=False):
+        moments = torch.cat([x, y, x * x + y * y, x * y], dim=1)  # (B, 4C, H, W)
+        moments = _blur(moments, window_size, sigma, padding)
+    mean_x, mean_y, square, product = moments.chunk(4, dim=1)
+    mean_product, mean_square = mean_x * mean_y, mean_x**2 + mean_y**2
+    luminance = (2 * mean_product + c1) / (mean_square + c1)
+    structure = (2 * (product - mean_product) + c2) / (square - mean_square + c2)
+    values = luminance * structure
+    if reduction == "map":
+        return values
+    return values.mean() if reduction == "mean" else values.mean((1, 2, 3))
+
+
+def _blur(x: Tensor, size: int, sigma: float, padding: str) -> Tensor:
+    """Gaussian blur of each channel, down the columns and then along the rows."""
+    if padding == "same":
+        x = F.pad(x, [size // 2] * 4, mode="reflect")
+    if x.device.type == "cpu":  # the same convolution at 3 times the speed
+        x = x.contiguous(memory_format=torch.channels_last)
+    distance = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2
+    window = torch.softmax(-(distance**2) / (2 * sigma**2), dim=0)
+    channels = x.shape[1]
+    x = F.conv2d(x, window.view(1, 1, size, 1).expand(channels, -1, -1, -1), groups=channels)
+    return F.conv2d(x, window.view(1, 1, 1, size).expand(channels, -1, -1, -1), groups=channels)
+
+
+def _check_size(images: Tensor, window_size: int, padding: str) -> None:
+    if images.ndim != 4:
+        raise ValueError(f"preds must be (batch, channels, height, width), got {images.ndim}-d")
+    if window_size < 1 or window_size % 2 == 0:
+        raise ValueError(f"window_size must be odd and positive, got {window_size}")
+    least = window_size if padding == "valid" else window_size // 2 + 1
+    if min(images.shape[2:]) < least:
+        raise ValueError(
+            f"preds must be {least} pixels or larger for window_size {window_size} and padding "
+            f"{padding!r}, got {tuple(images.shape[2:])}"
+        )
