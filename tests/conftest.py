@@ -4,8 +4,10 @@ import jaxtyping
 import pytest
 import torch
 
+import tests.typecheck  # noqa: F401  (the hook below finds it by name)
+
 REFERENCE_WING = ["cvcourse.losses", "cvcourse.metrics", "cvcourse.ops", "cvcourse.models"]
-jaxtyping.install_import_hook(REFERENCE_WING, "beartype.beartype")
+jaxtyping.install_import_hook(REFERENCE_WING, "tests.typecheck.checked")
 
 
 @pytest.fixture(autouse=True)
