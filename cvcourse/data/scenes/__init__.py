@@ -5,8 +5,21 @@ holds, and then, in building order: randomness, shapes, surfaces, light, canvas,
 """
 
 from .batches import collate, stack
+from .clips import Clips, frame
+from .motion import ACTIONS
 from .stills import Scenes
 from .surfaces import COLORS
 from .things import CLASSES, DIGITS, KINDS
 
-__all__ = ["CLASSES", "COLORS", "DIGITS", "KINDS", "Scenes", "collate", "stack"]
+__all__ = [
+    "ACTIONS",
+    "CLASSES",
+    "COLORS",
+    "DIGITS",
+    "KINDS",
+    "Clips",
+    "Scenes",
+    "collate",
+    "frame",
+    "stack",
+]

@@ -77,9 +77,7 @@ def _resized(name: str, size: int, zoom: int, soft: bool) -> np.ndarray:
     factor = max(min(size * _ZOOMS[zoom], min(picture.size)), size) / min(picture.size)
     width, height = (max(size, round(side * factor)) for side in picture.size)
     if soft:
-        picture = picture.resize(
-            (max(width // 2, 8), max(height // 2, 8)), Image.Resampling.BICUBIC
-        )
+        picture = picture.resize((width // 2, height // 2), Image.Resampling.BICUBIC)
     pixels = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 

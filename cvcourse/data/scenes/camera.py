@@ -1,18 +1,28 @@
 """From light to pixels: a slightly soft lens, a noisy sensor, eight bits."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .randomness import Stream
 
 
-def expose(stream: Stream, picture: np.ndarray, blur: float, noise: float) -> np.ndarray:
+class Lens(NamedTuple):
+    blur: float  # share of its light that a pixel gives to each neighbour
+    sigma: float  # deviation of the noise at mid-grey
+
+
+def draw_lens(stream: Stream, blur: float, noise: float) -> Lens:
+    """At strength 1 the blur is up to [0.15, 0.7, 0.15] in each direction, the noise up to 0.02."""
+    return Lens(stream.uniform(0.0, 0.15) * blur, stream.uniform(0.004, 0.02) * noise)
+
+
+def expose(stream: Stream, picture: np.ndarray, lens: Lens) -> np.ndarray:
     """A picture (3, H, W) as a camera gives it: float32 multiples of 1/255 in [0, 1].
 
-    blur: 1 softens by up to [0.15, 0.7, 0.15] in each direction. noise: 1 adds up to 0.02 of
-    deviation to mid-grey, less in the dark, as photons do.
+    Noise grows with the square root of the light, as photons make it. `picture` is overwritten.
     """
-    blurring = stream.uniform(0.0, 0.15) * blur
-    sigma = stream.uniform(0.004, 0.02) * noise
+    blurring, sigma = lens
     while blurring > 0:
         side = min(blurring, 0.25)  # more than a quarter takes several passes
         _soften(picture, side)

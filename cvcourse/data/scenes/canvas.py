@@ -34,7 +34,10 @@ class Extent(NamedTuple):
     top: int
 
     def box(self) -> tuple[int, int, int, int]:
+        """Tight box on the edges of pixels; zeros for what is smaller than a pixel."""
         columns, rows = np.flatnonzero(self.inside.any(0)), np.flatnonzero(self.inside.any(1))
+        if len(columns) == 0:
+            return 0, 0, 0, 0
         x, y = self.left, self.top
         return x + columns[0], y + rows[0], x + columns[-1] + 1, y + rows[-1] + 1
 
@@ -49,7 +52,9 @@ class Extent(NamedTuple):
 class Canvas:
     def __init__(self, background: np.ndarray, wall: Wall, light: Light, focal: float):
         size = background.shape[1]
-        self.size, self.light, self.focal = size, light, focal
+        self.size, self.wall, self.light, self.focal = size, wall, light, focal
+        self.objects: list[tuple[Thing, Pose]] = []
+        self.extents: list[Extent] = []  # of the objects, hidden or not
         steps = (np.arange(size, dtype=np.float32) + (0.5 - size / 2)) * (1 / focal)
         self.depth = wall.depth / (steps * wall.a + (steps * wall.b + 1)[:, None])  # (H, W)
         length = sqrt(1 + wall.a**2 + wall.b**2)
@@ -61,9 +66,15 @@ class Canvas:
         self.shine = np.zeros((size, size), np.float32)
         self.lit = np.ones((size, size), np.float32)  # share of the direct light that arrives
         self.alpha = np.zeros((size, size), np.float32)  # share of the pixel that objects cover
-        self.ids = np.zeros((size, size), np.uint8)  # 0 the wall, k the k-th object painted
+        self.ids = np.zeros((size, size), np.uint8)  # 0 the wall, k the k-th object added
 
-    def cast_shadow(self, thing: Thing, pose: Pose, strength: float) -> None:
+    def add(self, thing: Thing, pose: Pose, shadow: float) -> None:
+        """Put an object, and its shadow, in front of all that were added before."""
+        self._cast_shadow(thing, pose, shadow)
+        self.objects.append((thing, pose))
+        self.extents.append(self._paint(len(self.objects), thing, pose))
+
+    def _cast_shadow(self, thing: Thing, pose: Pose, strength: float) -> None:
         """Darken what lies behind an object that is about to be painted.
 
         From each point seen, a ray to the light crosses the object's back plane; if it does so
@@ -94,8 +105,7 @@ class Canvas:
         lit = self.lit[rows, columns]
         np.minimum(lit, 1 - dark, out=lit)
 
-    def paint(self, number: int, thing: Thing, pose: Pose) -> Extent:
-        """Put an object in front of all painted before; gives what there would be to see of it."""
+    def _paint(self, number: int, thing: Thing, pose: Pose) -> Extent:
         margin = pose.radius + 1.5
         left, top = floor(pose.x - margin), floor(pose.y - margin)
         px = np.arange(left, ceil(pose.x + margin), dtype=np.float32) + 0.5

@@ -10,8 +10,11 @@ from .things import Pose, Thing, draw_angle, draw_thing, height
 _TRIES = 60
 
 
-def draw_objects(stream: Stream, options: Options) -> list[tuple[Thing, Pose]]:
-    """Objects with their poses, the farthest first. Fewer than asked for where there is no room."""
+def draw_objects(stream: Stream, options: Options, room: float = 1.0) -> list[tuple[Thing, Pose]]:
+    """Objects with their poses, the farthest first. Fewer than asked for where there is no room.
+
+    room: how many times larger the objects may grow without meeting.
+    """
     few, many = options.objects
     count = few + stream.integer(many - few + 1)
     circles = _draw_circles(stream, options, count)
@@ -25,7 +28,7 @@ def draw_objects(stream: Stream, options: Options) -> list[tuple[Thing, Pose]]:
         kind = options.classes[label]
         thing = draw_thing(stream, options.split, label, kind, options.texture)
         turn = draw_angle(stream, kind, options.rotation)
-        thickness = height(thing) * radius / options.focal  # in units of its depth
+        thickness = room * height(thing) * radius / options.focal  # in units of its depth
         depth = (depth + spread * stream.uniform(0.05, 1)) / (1 - thickness)
         placed.append((thing, Pose(x, y, radius, *turn, depth)))
     return placed[::-1]

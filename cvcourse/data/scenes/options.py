@@ -36,9 +36,9 @@ class Options:
         for name in ("objects", "classes", "scale", "extras"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         whole, real = (int,), (int, float)
-        _check("size", self.size, "a whole number from 16 to 2048", whole, 16, 2048)
-        _check("seed", self.seed, "a whole number from 0 to 2**61", whole, 0, 2**61)
-        _check_one("split", self.split, SPLITS)
+        check("size", self.size, "a whole number from 16 to 2048", whole, 16, 2048)
+        check("seed", self.seed, "a whole number from 0 to 2**60", whole, 0, 2**60)
+        check_one("split", self.split, SPLITS)
         few, many = (*self.objects, None, None)[:2]
         if len(self.objects) != 2 or not 0 <= few <= many <= 200:
             raise ValueError(
@@ -51,13 +51,13 @@ class Options:
             )
         if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] <= 1:
             raise ValueError(f"scale must be (least, most) in (0, 1], got {self.scale}")
-        _check("rotation", self.rotation, "degrees from 0 to 180", real, 0, 180)
-        _check_one("placement", self.placement, PLACEMENTS)
-        _check_one("background", self.background, BACKGROUNDS)
+        check("rotation", self.rotation, "degrees from 0 to 180", real, 0, 180)
+        check_one("placement", self.placement, PLACEMENTS)
+        check_one("background", self.background, BACKGROUNDS)
         for name in ("texture", "lighting", "shadow", "noise", "blur"):
-            _check(name, getattr(self, name), "a strength from 0 to 5", real, 0, 5)
+            check(name, getattr(self, name), "a strength from 0 to 5", real, 0, 5)
         for extra in self.extras:
-            _check_one("extras", extra, EXTRAS)
+            check_one("extras", extra, EXTRAS)
 
     @property
     def focal(self) -> float:
@@ -65,16 +65,12 @@ class Options:
         return 1.2 * self.size
 
 
-def check_length(length: int) -> int:
-    _check("length", length, "a whole number, 0 or more", (int,), 0, 2**62)
-    return length
-
-
-def _check(name: str, value, expected: str, kinds: tuple[type, ...], low: float, high: float):
+def check(name: str, value, expected: str, kinds: tuple[type, ...], low: float, high: float):
     if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{name} must be {expected}, got {value!r}")
+    return value
 
 
-def _check_one(name: str, value, choices):
+def check_one(name: str, value, choices):
     if value not in choices:
         raise ValueError(f"{name} must be one of {tuple(choices)}, got {value!r}")

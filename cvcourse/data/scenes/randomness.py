@@ -1,9 +1,10 @@
 """Random numbers that are a function of (split, seed, index), and of nothing else.
 
 Philox is a counter-based generator: its key alone decides the whole stream. Here the key is
-(split and seed, index), so streams of different splits, seeds or scenes never share a number, and
-no scene depends on which were drawn before it. NumPy guarantees the raw 64-bit stream for ever,
-but not what its distributions make of it; so the two distributions needed are made here.
+(split and seed, index), so different splits, seeds and scenes have different streams (and videos
+others than stills), and no scene depends on which were drawn before it. NumPy guarantees the raw
+64-bit stream for ever, but not what its distributions make of it; so the two distributions needed
+are made here.
 """
 
 import numpy as np
@@ -15,8 +16,8 @@ _IRWIN_HALL = (510.0, 147.8)  # mean and standard deviation of the sum of four u
 class Stream:
     """An endless supply of numbers for one scene."""
 
-    def __init__(self, split: str, seed: int, index: int):
-        key = np.array([seed * 4 + SPLITS[split], index], dtype=np.uint64)
+    def __init__(self, split: str, seed: int, index: int, video: bool = False):
+        key = np.array([seed * 8 + SPLITS[split] * 2 + video, index], dtype=np.uint64)
         self._raw = np.random.Philox(key=key).random_raw
         self._pool: list[float] = []
 

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from . import backgrounds, camera, layout, targets
 from . import light as lighting
 from .canvas import Canvas
-from .options import Options, check_length
+from .options import Options, check
 from .randomness import Stream
 from .things import CLASSES
 
@@ -74,7 +74,7 @@ class Scenes(Dataset):
         blur: float = 1.0,
         extras: tuple[str, ...] = (),
     ):
-        self.length = check_length(length)
+        self.length = check("length", length, "a whole number, 0 or more", (int,), 0, 2**62)
         self.options = Options(
             size, seed, split, objects, classes, scale, rotation, placement, background,
             texture, lighting, shadow, noise, blur, extras,
@@ -95,19 +95,12 @@ class Scenes(Dataset):
         wall = layout.draw_wall(stream, farthest, options)
         behind = backgrounds.draw_still(stream, options.split, options.size, options.background)
         canvas = Canvas(behind, wall, light, options.focal)
-        extras = {}
-        if "background" in options.extras:
-            extras["background"] = np.minimum(canvas.image(), 1)
-        extents = []
-        for number, (thing, pose) in enumerate(objects, 1):
-            canvas.cast_shadow(thing, pose, options.shadow)
-            extents.append(canvas.paint(number, thing, pose))
-        picture = canvas.image()
-        target = targets.still_target(canvas, objects, extents) | {"image_id": index}
-        if "full_masks" in options.extras:
-            extras["full_masks"] = targets.full_masks(objects, extents, canvas)
-        for name in {"albedo", "alpha", "shading"} & set(options.extras):
-            extras[name] = getattr(canvas, name)
-        target |= {name: torch.from_numpy(value) for name, value in extras.items()}
-        image = camera.expose(stream, picture, options.blur, options.noise)
+        bare = np.minimum(canvas.image(), 1) if "background" in options.extras else None
+        for thing, pose in objects:
+            canvas.add(thing, pose, options.shadow)
+        lens = camera.draw_lens(stream, options.blur, options.noise)
+        image = camera.expose(stream, canvas.image(), lens)
+        target = targets.still_target(canvas, options.extras) | {"image_id": index}
+        if bare is not None:
+            target["background"] = torch.from_numpy(bare)
         return torch.from_numpy(image), target
