@@ -1,0 +1,63 @@
+"""What the ops ask of their inputs, each said in one sentence, and the dtype they compute in."""
+
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+
+def check_boxes(name: str, boxes: Tensor) -> None:
+    if boxes.ndim == 0 or boxes.shape[-1] != 4:
+        raise ValueError(
+            f"{name} must have shape (..., 4), four numbers a box, got {tuple(boxes.shape)}"
+        )
+    if boxes.dtype == torch.bool or boxes.is_complex():
+        raise ValueError(f"{name} must hold real numbers, got {boxes.dtype}")
+
+
+def check_floating(name: str, values: Tensor) -> None:
+    if not values.is_floating_point():
+        raise ValueError(f"{name} must be floating point, got {values.dtype}")
+
+
+def check_ndim(name: str, values: Tensor, axes: str) -> None:
+    """`axes` names them, as in "(batch, channels, height, width)"."""
+    if values.ndim != axes.count(",") + 1:
+        raise ValueError(f"{name} must have shape {axes}, got {tuple(values.shape)}")
+
+
+def check_same_length(name1: str, values1: Sequence, name2: str, values2: Sequence) -> None:
+    if len(values1) != len(values2):
+        raise ValueError(
+            f"{name1} and {name2} must have the same length, got {len(values1)} and {len(values2)}"
+        )
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
+
+
+def check_fraction(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+
+
+def check_positive(name: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+
+
+def pair(name: str, value: int | Sequence[int], least: int = 1) -> tuple[int, int]:
+    """(height, width) of whole numbers from one number or two."""
+    both = (value, value) if isinstance(value, int) else tuple(value)
+    if len(both) != 2 or any(int(v) != v or v < least for v in both):
+        raise ValueError(f"{name} must be one or two integers >= {least}, got {value}")
+    return int(both[0]), int(both[1])
+
+
+def as_float(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """In one floating dtype, float32 at least: what halves and integers are computed in."""
+    dtype = reduce(torch.promote_types, (t.dtype for t in tensors), torch.float32)
+    return tuple(t.to(dtype) for t in tensors)
