@@ -9,7 +9,7 @@ from .clips import Clips, frame
 from .motion import ACTIONS
 from .stills import Scenes
 from .surfaces import COLORS
-from .things import CLASSES, DIGITS, KINDS
+from .things import CLASSES, DIGITS, KINDS, RENDERED_DIGITS
 
 __all__ = [
     "ACTIONS",
@@ -17,6 +17,7 @@ __all__ = [
     "COLORS",
     "DIGITS",
     "KINDS",
+    "RENDERED_DIGITS",
     "Clips",
     "Scenes",
     "collate",

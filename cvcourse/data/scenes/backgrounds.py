@@ -44,11 +44,11 @@ def draw_moving(
 
 
 def draw_stuff(stream: Stream, split: str) -> np.ndarray:
-    """A grey piece (32, 32) of some photograph, stretched to [0, 1]: a texture for objects."""
+    """A grey piece (48, 48) of some photograph, stretched to [0, 1]: a texture for objects."""
     names = PHOTOGRAPHS[split]
     grey = _grey(names[stream.integer(len(names))])
-    top, left = (stream.integer(n - 31) for n in grey.shape)
-    piece = grey[top : top + 32, left : left + 32]
+    top, left = (stream.integer(n - 47) for n in grey.shape)
+    piece = grey[top : top + 48, left : left + 48]
     low, high = int(piece.min()), int(piece.max())
     return (piece.astype(np.float32) - low) * (1 / max(high - low, 24))
 

@@ -62,7 +62,7 @@ def _draw_centre(stream: Stream, options: Options, circles, radius: float) -> tu
     if options.placement == "touching" and circles:
         x, y, other = circles[stream.integer(len(circles))]
         angle = stream.uniform(0, 2 * pi)
-        reach = 0.82 * (radius + other)
+        reach = 0.84 * (radius + other)
         x, y = x + reach * cos(angle), y + reach * sin(angle)
         low, high = radius, options.size - radius
         return min(max(x, low), high), min(max(y, low), high)

@@ -24,15 +24,15 @@ class Light(NamedTuple):
 
 def draw_light(stream: Stream, strength: float) -> Light:
     """`strength` 0 is a white light from behind the camera; 1 is natural, more is stranger."""
-    x = stream.uniform(-0.65, 0.65) * strength
-    y = stream.uniform(-0.75, 0.25) * strength  # mostly from above
+    tilt = min(strength, 1.6)  # a light that grazes more would leave little to see
+    x = stream.uniform(-0.65, 0.65) * tilt
+    y = stream.uniform(-0.75, 0.25) * tilt  # mostly from above
     length = sqrt(x * x + y * y + 1)
     ambient = 1 - stream.uniform(0.5, 0.75) * min(strength, 1.3)
     level = 1 + stream.uniform(-0.2, 0.12) * strength
     warmth = stream.uniform(-0.1, 0.1) * strength
-    tone = [max(level * (1 + s * warmth), 0.1) for s in (1.0, 0.1, -1.0)]
-    fall = 0.25 * strength
-    slope = (x * fall, y * fall)
+    tone = [max(level * (1 + s * warmth), 0.25) for s in (1.0, 0.1, -1.0)]
+    slope = (0.25 * tilt * x / length, 0.25 * tilt * y / length)
     softness = stream.uniform(0.03, 0.16)
     direction = (x / length, y / length, 1 / length)
     return Light(direction, ambient, tuple(tone), slope, 0.5 * min(strength, 1.5), softness)

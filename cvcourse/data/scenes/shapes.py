@@ -83,10 +83,10 @@ def arrow(x, y, v: Variant):
 def blob(x, y, v: Variant):
     """A cell: a disk whose radius wavers with two and three periods around the circle."""
     rr = x * x + y * y + 1e-6
-    a, b, c, d = (0.18 * (u - 0.5) for u in v)
+    a, b, c, d = (0.12 * (u - 0.5) for u in v)
     two = a * (x * x - y * y) + b * (2 * x * y)
     three = (c * (x * x - 3 * y * y) * x + d * (3 * x * x - y * y) * y) / np.sqrt(rr)
-    return (np.sqrt(rr) - 0.8 * (1 + (two + three) / rr)) * 0.92
+    return (np.sqrt(rr) - 0.86 * (1 + (two + three) / rr)) * 0.92
 
 
 SHAPES = {

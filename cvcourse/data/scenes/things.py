@@ -7,15 +7,24 @@ import numpy as np
 
 from . import cutouts, surfaces
 from .cutouts import Cutout
+from .glyphs import GLYPHS
 from .randomness import Stream
 from .sampling import look_up
 from .shapes import SHAPES, Variant
 from .surfaces import Skin
 
-KINDS = (*SHAPES, *cutouts.DIGITS, *cutouts.CUTOUTS)
+OUTLINES = SHAPES | GLYPHS
+KINDS = (*OUTLINES, *cutouts.DIGITS, *cutouts.CUTOUTS)
 CLASSES = ("background", "disk", "square", "triangle", "star", "ring", "cross", "heart", "crescent")
 DIGITS = ("background", *cutouts.DIGITS)
-_UPRIGHT = {*cutouts.DIGITS, "digit", "face", "horse"}  # never turned by more than 15 degrees
+RENDERED_DIGITS = ("background", *GLYPHS)
+_UPRIGHT = {
+    *cutouts.DIGITS,
+    *GLYPHS,
+    "digit",
+    "face",
+    "horse",
+}  # never turned by more than 15 degrees
 _ROUNDNESS = 0.9  # sine of the slope at the outline: 1 would be a half circle in profile
 
 
@@ -43,7 +52,7 @@ def draw_thing(stream: Stream, split: str, label: int, kind: str, texture: float
     skin = surfaces.draw_skin(stream, split, texture)
     bevel = (0.0, 0.25, 0.5, 0.9)[stream.integer(4)]
     gloss = max(stream.uniform(-0.8, 1.0), 0.0)
-    if kind in SHAPES:
+    if kind in OUTLINES:
         return Thing(label, kind, variant, None, skin, bevel, gloss)
     cutout = cutouts.find(kind, split, variant[0])
     return Thing(label, kind, variant, cutout, skin, min(bevel, 0.1), gloss)
@@ -65,7 +74,7 @@ def object_coordinates(pose: Pose, x: np.ndarray, y: np.ndarray):
 def distance(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Signed distance to the outline, in radii, at object coordinates."""
     if thing.cutout is None:
-        return SHAPES[thing.kind](x, y, thing.variant)
+        return OUTLINES[thing.kind](x, y, thing.variant)
     outside = np.maximum(np.maximum(np.abs(x), np.abs(y)) - 1, 0)
     return look_up(thing.cutout.distance, x, y) + outside
 
