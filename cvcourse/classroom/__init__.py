@@ -1,0 +1,33 @@
+"""What a lesson needs around its subject: begin, fit, figures, widgets."""
+
+from cvcourse.classroom.charts import show_confusion, show_curves
+from cvcourse.classroom.checkpoint import load_best
+from cvcourse.classroom.fields import show_depth, show_flow
+from cvcourse.classroom.fit import fit, warmup_cosine
+from cvcourse.classroom.history import History
+from cvcourse.classroom.overlays import draw_boxes, show_boxes, show_masks
+from cvcourse.classroom.pictures import draw_image, show_gallery, show_images
+from cvcourse.classroom.run import ClaimError, Run, begin
+from cvcourse.classroom.style import colour_of, describe
+
+__all__ = [
+    "ClaimError",
+    "History",
+    "Run",
+    "begin",
+    "colour_of",
+    "describe",
+    "draw_boxes",
+    "draw_image",
+    "fit",
+    "load_best",
+    "show_boxes",
+    "show_confusion",
+    "show_curves",
+    "show_depth",
+    "show_flow",
+    "show_gallery",
+    "show_images",
+    "show_masks",
+    "warmup_cosine",
+]

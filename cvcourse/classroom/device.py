@@ -1,0 +1,54 @@
+"""Where and how large a lesson runs: the device, and the scale that suits it."""
+
+import os
+
+import torch
+
+DEVICES = ("cpu", "cuda", "mps")
+SCALES = ("small", "full")
+
+
+def choose_device() -> torch.device:
+    """The best device of this machine, or the one that `CVCOURSE_DEVICE` names.
+
+    Under a launcher that starts one process per GPU, the GPU is the one of this process.
+
+    Raises ValueError if `CVCOURSE_DEVICE` is none of cpu, cuda, mps; RuntimeError if that device is
+    absent.
+    """
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    asked = os.environ.get("CVCOURSE_DEVICE", "")
+    if asked and asked not in DEVICES:
+        raise ValueError(f"CVCOURSE_DEVICE must be one of {', '.join(DEVICES)}, not {asked!r}")
+    if asked and not present[asked]:
+        usable = ", ".join(name for name in DEVICES if present[name])
+        raise RuntimeError(
+            f"CVCOURSE_DEVICE={asked}, but PyTorch {torch.__version__} finds no {asked} device on "
+            f"this machine (usable: {usable})."
+        )
+    name = asked or next(name for name in present if present[name])
+    if name == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    return torch.device(name)
+
+
+def choose_scale(device: torch.device) -> str:
+    """`small` on a CPU, `full` elsewhere, unless `CVCOURSE_SCALE` names one of the two.
+
+    Raises ValueError for any other `CVCOURSE_SCALE`.
+    """
+    asked = os.environ.get("CVCOURSE_SCALE", "")
+    if asked and asked not in SCALES:
+        raise ValueError(f"CVCOURSE_SCALE must be one of {', '.join(SCALES)}, not {asked!r}")
+    return asked or ("small" if device.type == "cpu" else "full")
+
+
+def describe_device(device: torch.device) -> str:
+    """The device in words: `cpu`, `mps`, or `cuda (NVIDIA H200)`."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return device.type

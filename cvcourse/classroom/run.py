@@ -1,0 +1,192 @@
+"""A lesson's run: what it runs on, what it claims, and the record of both."""
+
+import random
+import re
+import time
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from cvcourse.classroom import records, style
+from cvcourse.classroom.device import choose_device, choose_scale, describe_device
+
+Choice = TypeVar("Choice")
+
+
+class ClaimError(AssertionError):
+    """A sentence of a lesson does not hold by its own numbers."""
+
+
+def begin(title: str, *, seed: int = 0, minutes: float | None = None) -> "Run":
+    """Start a lesson: choose device and scale, seed everything, set the figure style, say so.
+
+    title: the lesson's number and name, such as "04 One stage, and the class imbalance". The first
+        word names the record, `build/records/04.json`.
+    seed: for Python's, NumPy's and PyTorch's generators.
+    minutes: what the lesson was measured to take on two CPU cores; printed until this machine
+        has a record of its own.
+    """
+    device = choose_device()
+    run = Run(title, seed=seed, device=device, scale=choose_scale(device))
+    style.use()
+    parts = [title, describe_device(device), f"scale {run.scale}", f"seed {seed}"]
+    duration = run.usual_duration(minutes)
+    print(" · ".join([*parts, duration] if duration else parts))
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    run.write_record()
+    return run
+
+
+class Run:
+    """One run of a lesson; made by `begin`."""
+
+    def __init__(self, title: str, *, seed: int, device: torch.device, scale: str):
+        self.title = title
+        self.seed = seed
+        self.device = device
+        self.scale = scale
+        self.claims: list[dict] = []
+        self.record_name = _record_name(title)
+        self._started = time.time()
+        self._earlier = records.read(self.record_name)
+
+    def pick(self, *, small: Choice, full: Choice) -> Choice:
+        """The value for this run's scale."""
+        return small if self.scale == "small" else full
+
+    def claim(
+        self,
+        sentence: str,
+        *,
+        better: float | None = None,
+        lower: float | None = None,
+        than: float | None = None,
+        margin: float = 0.0,
+        value: float | None = None,
+        equals: float | None = None,
+        tolerance: float | None = None,
+        holds: bool | None = None,
+        **numbers: float,
+    ) -> None:
+        """Check one sentence of the lesson by its numbers; print, record, and raise if it is false.
+
+        One of four forms:
+            claim(sentence, better=a, than=b, margin=m)         a > b + m
+            claim(sentence, lower=a, than=b, margin=m)          a < b - m
+            claim(sentence, value=a, equals=b, tolerance=t)     |a - b| <= t
+            claim(sentence, holds=condition, name=number, ...)  whatever the condition says
+        Further numbers may be named in any form; they are printed and recorded. Numbers are Python
+        or NumPy numbers or tensors of one element.
+
+        **Conventions**: `margin` is not negative; with `margin=0` equality does not hold. A claim
+        in which any number is nan does not hold.
+
+        Raises ClaimError if the claim does not hold, ValueError if the arguments fit no form.
+        """
+        forms = {
+            "better, than": (better, than),
+            "lower, than": (lower, than),
+            "value, equals, tolerance": (value, equals, tolerance),
+            "holds": (holds,),
+        }
+        given = [name for name, parts in forms.items() if all(part is not None for part in parts)]
+        stray = sum(part is not None for part in (better, lower, value, holds)) != 1
+        if len(given) != 1 or stray or (than is not None and value is not None):
+            raise ValueError(
+                "claim() takes exactly one of: better and than; lower and than; value, equals and "
+                "tolerance; holds"
+            )
+        form = given[0]
+        if form == "holds":
+            verdict, relation, compared = _truth(holds), "", {}
+        elif form == "value, equals, tolerance":
+            a, b, t = _numbers(value=value, equals=equals, tolerance=tolerance).values()
+            verdict, relation = abs(a - b) <= t, f"{_show(a)} = {_show(b)} ± {_show(t)}"
+            compared = {"value": a, "equals": b, "tolerance": t}
+        else:
+            name, sign = ("better", ">") if better is not None else ("lower", "<")
+            first = better if better is not None else lower
+            a, b, m = _numbers(**{name: first, "than": than, "margin": margin}).values()
+            if m < 0:
+                raise ValueError(f"margin must not be negative, but is {m}")
+            verdict = a > b + m if name == "better" else a < b - m
+            relation = f"{_show(a)} {sign} {_show(b)}"
+            if m:
+                relation += f" {'+' if name == 'better' else '-'} {_show(m)}"
+            compared = {name: a, "than": b, "margin": m}
+        named = _numbers(**numbers)
+        verdict = verdict and not any(np.isnan(x) for x in [*compared.values(), *named.values()])
+        shown = [relation] if relation else []
+        shown += [f"{name} {_show(number)}" for name, number in named.items()]
+        text = sentence + (f": {', '.join(shown)}" if shown else "")
+        self.claims.append({"sentence": sentence, "holds": verdict, **compared, **named})
+        self.write_record()
+        if not verdict:
+            raise ClaimError(f"does not hold: {text}")
+        print(f"✓ {text}")
+
+    def usual_duration(self, minutes: float | None) -> str:
+        """How long the lesson takes, in words: by this machine's last record, else by `minutes`."""
+        earlier = self._earlier or {}
+        alike = earlier.get("device") == describe_device(self.device)
+        if alike and earlier.get("scale") == self.scale and earlier.get("claims"):
+            return f"took {_duration(earlier['seconds'])} here last time"
+        if minutes is not None:
+            return f"takes about {_duration(60 * minutes)} on two CPU cores"
+        return ""
+
+    def write_record(self) -> None:
+        """Write title, settings, claims, time so far and peak memory to the lesson's record."""
+        records.write(
+            self.record_name,
+            {
+                "title": self.title,
+                "seed": self.seed,
+                "device": describe_device(self.device),
+                "scale": self.scale,
+                "started": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(self._started)),
+                "seconds": round(time.time() - self._started, 2),
+                "peak_memory_mb": records.peak_memory_mb(),
+                "peak_gpu_memory_mb": records.peak_gpu_memory_mb(self.device),
+                "versions": records.versions(),
+                "claims": self.claims,
+            },
+        )
+
+
+def _record_name(title: str) -> str:
+    words = re.findall(r"\w+", title)
+    if not words:
+        raise ValueError(f"title must contain a word, but is {title!r}")
+    return words[0] if words[0][0].isdigit() else "-".join(words).lower()
+
+
+def _truth(holds) -> bool:
+    if isinstance(holds, torch.Tensor | np.ndarray | np.generic):
+        holds = holds.item()
+    if not isinstance(holds, bool):
+        raise ValueError(f"holds must be True or False, but is {holds!r}")
+    return holds
+
+
+def _numbers(**given) -> dict[str, float]:
+    numbers = {}
+    for name, number in given.items():
+        try:
+            numbers[name] = float(number)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(f"{name} must be one number, but is {number!r}") from error
+    return numbers
+
+
+def _show(number: float) -> str:
+    return f"{int(number):,}" if number.is_integer() and abs(number) < 1e15 else f"{number:.4g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds >= 600 else f"{seconds / 60:.1f} min"
