@@ -12,6 +12,7 @@ def conv_norm_act(
     kernel_size: int = 3,
     *,
     stride: int = 1,
+    dilation: int = 1,
     groups: int = 1,
     norm: Callable[[int], nn.Module] | None = nn.BatchNorm2d,
     act: type[nn.Module] | None = nn.ReLU,
@@ -25,7 +26,8 @@ def conv_norm_act(
         out_channels,
         kernel_size,
         stride,
-        padding=(kernel_size - 1) // 2,
+        padding=dilation * (kernel_size - 1) // 2,
+        dilation=dilation,
         groups=groups,
         bias=norm is None,
     )
