@@ -103,7 +103,7 @@ def show_confusion(
     accuracy = np.trace(counts) / max(counts.sum(), 1)
     return style.describe(
         figure,
-        alt or f"{title}. {classes} classes, {accuracy:.1%} of all examples on the diagonal.",
+        alt or f"{title}. {classes} classes, {accuracy:.1%} of examples on the diagonal.",
     )
 
 

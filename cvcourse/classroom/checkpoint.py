@@ -80,7 +80,7 @@ def save_best(model: nn.Module, folder: Path, step: int) -> None:
 
 
 def load_best(model: nn.Module, folder: str | Path) -> int:
-    """Load the best weights that `fit(..., checkpoint=folder, keep_best=...)` kept; give their step.
+    """Load the weights that `fit(..., checkpoint=folder, keep_best=...)` kept; return their step.
 
     Raises FileNotFoundError where there are none, ValueError where they are another model's.
     """

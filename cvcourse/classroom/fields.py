@@ -43,8 +43,10 @@ def show_flow(
 
 
 def flow_colours(flow: np.ndarray, longest: float) -> np.ndarray:
-    """(2, H, W) -> (H, W, 3): colours as of Baker et al. 2011, "A database and evaluation methodology
-    for optical flow"; unknown flow (nan) is black."""
+    """(2, H, W) -> (H, W, 3) in the colours of Baker et al. 2011 (the Middlebury flow benchmark).
+
+    `longest` is the length with full colour; unknown flow (nan) is black.
+    """
     x, y = flow / longest
     length = np.hypot(x, y)
     wheel = _wheel()

@@ -52,24 +52,25 @@ def fit(
     gradient_clip: largest norm of the gradient.
     mixed_precision: of the model's forward pass; None is what `accelerate launch` says, or "no".
     validate: `validate(model)`, one number or a dict of them for the history, called without
-        gradients and in evaluation mode after each epoch (or `validate_every` steps), and at the end.
+        gradients and in evaluation mode after each epoch (or `validate_every` steps) and at the
+        end.
     keep_best: the model ends with the weights for which the first of these numbers was best.
     checkpoint: a folder written to after each epoch (or `checkpoint_every` steps), and at the end.
         Called again with the same arguments, `fit` goes on from there; `resume=False` starts afresh
         and removes the checkpoints that are there.
     progress, live: show a progress bar; redraw the curves while training (None: in notebooks).
 
-    **Conventions**: a run that was killed and resumed ends with the same weights, bit by bit, as one
-    that was not: batches already seen are drawn again and passed over, then all generators are put
-    back (Python's, NumPy's, PyTorch's, and those held by loader, samplers and data set; no other
-    hidden state, such as that of persistent workers). N processes with batches of B equal one with
-    N * B, except for batch normalisation and for a loader that shuffles without a generator of its
-    own. A model in training mode keeps the modes of its parts, so that frozen ones may stay in
-    evaluation mode. Ctrl-C ends training after the current step: the checkpoint is written, and the
-    history returned with `interrupted` set.
+    **Conventions**: a run that was killed and resumed ends with the same weights, bit by bit, as
+    one that was not: batches already seen are drawn again and passed over, then all generators are
+    put back (Python's, NumPy's, PyTorch's, and those held by loader, samplers and data set; no
+    other hidden state, such as that of persistent workers). N processes with batches of B equal one
+    with N * B, except for batch normalisation and for a loader that shuffles without a generator of
+    its own. A model in training mode keeps the modes of its parts, so that frozen ones may stay in
+    evaluation mode; it is in training mode afterwards too. Ctrl-C ends training after the current
+    step: the checkpoint is written, and the history returned with `interrupted` set.
 
-    Raises ValueError for arguments that do not fit together, for a loader without batches, and for a
-    checkpoint of another model or other settings; FloatingPointError, before the weights are
+    Raises ValueError for arguments that do not fit together, for a loader without batches, and for
+    a checkpoint of another model or other settings; FloatingPointError, before the weights are
     changed, where the loss is nan or infinite.
     """
     if (epochs is None) == (steps is None):

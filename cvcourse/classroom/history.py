@@ -2,8 +2,9 @@
 
 
 class History(list):
-    """One dict per step: `step` (from 1), `epoch` (from 0), `lr`, `loss`, the parts of the loss, and,
-    where the model was validated after that step, the validation's values under their own names.
+    """One dict per step: `step` (from 1), `epoch` (from 0), `lr`, `loss`, the parts of the loss.
+
+    Where the model was validated after that step, also the validation's values, by their names.
 
     best: the row of the best validation so far, where `fit` was asked to keep it.
     interrupted: whether training was stopped by the user.

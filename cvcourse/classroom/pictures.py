@@ -47,8 +47,8 @@ def show_gallery(
 ) -> Figure:
     """Rows of pictures, such as a query and what was found for it, or the members of each cluster.
 
-    rows: for each row a batch (N, C, H, W) or a list of pictures as in `show_images`; rows may differ
-        in length. row_titles: written at the left. correct: for each picture True (blue frame, ✓),
+    rows: for each row a batch (N, C, H, W) or a list of pictures as in `show_images`; their lengths
+        may differ. row_titles: written at the left. correct: for each picture True (blue frame, ✓),
         False (vermilion frame, ✗) or None (no frame). captions: written above each picture.
     """
     rows = [as_list(row) for row in rows]
@@ -125,7 +125,7 @@ def grid(
     titles: Sequence[str] | None = None,
     legend: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of the notebook's width with one pair of axes for each picture, as high as needed."""
+    """A figure of the notebook's width, as high as it needs to be, with axes for each picture."""
     count = len(images)
     if columns is None:
         columns = count if count <= 6 else int(np.ceil(np.sqrt(count * 1.5)))

@@ -28,7 +28,7 @@ def take(generators: list) -> dict:
 
     Made of tensors and plain Python values alone, so that `torch.load(weights_only=True)` reads it.
     """
-    name, keys, *rest = np.random.get_state()
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002 (others may use it)
     state = {
         "python": random.getstate(),
         "numpy": (name, torch.from_numpy(keys.astype(np.int64)), *rest),
@@ -49,7 +49,7 @@ def put_back(state: dict, generators: list) -> None:
     """Set all generators to what `take` found."""
     random.setstate(state["python"])
     name, keys, *rest = state["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"])
     if "cuda" in state:
         torch.cuda.set_rng_state_all(state["cuda"])

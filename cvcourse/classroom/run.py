@@ -34,7 +34,7 @@ def begin(title: str, *, seed: int = 0, minutes: float | None = None) -> "Run":
     duration = run.usual_duration(minutes)
     print(" · ".join([*parts, duration] if duration else parts))
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (libraries that a lesson calls use it)
     torch.manual_seed(seed)
     run.write_record()
     return run
