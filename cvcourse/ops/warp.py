@@ -1,0 +1,73 @@
+"""Backward warping: look up every pixel where the flow points."""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from cvcourse.ops._checks import check_choice, check_floating, check_ndim
+
+PADDINGS = ("zeros", "border")
+
+
+def warp(
+    image: Float[Tensor, "batch channels height width"],
+    flow: Float[Tensor, "batch 2 height width"],
+    *,
+    padding: str = "zeros",
+) -> Float[Tensor, "batch channels height width"]:
+    """out(x, y) = image(x + flow_x(x, y), y + flow_y(x, y)), bilinear between pixels.
+
+    With the flow from frame 1 to frame 2, `warp(frame2, flow)` looks like frame 1.
+
+    Args:
+        image: what is looked up.
+        flow: (x, y) in pixels, x to the right, y downwards.
+        padding: outside the image there are "zeros", or the "border" pixels go on.
+
+    **Conventions**: whole coordinates are pixel centres, 0 ... width - 1; zero flow is the
+    identity. With zeros, a point less than a pixel outside still sees the border in part. Where the
+    flow is nan, so is the result. Half precision is computed in float32. Equals `F.grid_sample` of
+    the same points (either `align_corners`, each with its own scaling); differentiable in both.
+
+    Raises ValueError for wrong shapes, or an unknown `padding`.
+
+    Reference: Jaderberg et al., Spatial Transformer Networks, 2015, arXiv:1506.02025.
+    """
+    check_ndim("image", image, "(batch, channels, height, width)")
+    check_floating("image", image)
+    check_choice("padding", padding, PADDINGS)
+    if flow.shape != (image.shape[0], 2, *image.shape[2:]):
+        raise ValueError(
+            f"flow must have shape {(image.shape[0], 2, *image.shape[2:])}, got {tuple(flow.shape)}"
+        )
+    dtype = torch.promote_types(torch.promote_types(image.dtype, flow.dtype), torch.float32)
+    if image.numel() == 0:
+        return image.clone()
+    x, y = _targets(flow.to(dtype))
+    height, width = image.shape[2:]
+    grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=3)  # (B, H, W, 2)
+    out = F.grid_sample(image.to(dtype), grid, padding_mode=padding, align_corners=False)
+    return out.masked_fill(flow.isnan().any(dim=1, keepdim=True), torch.nan).to(image.dtype)
+
+
+def warp_is_inside(
+    flow: Float[Tensor, "batch 2 height width"],
+) -> Bool[Tensor, "batch height width"]:
+    """Where `warp` finds all that it looks up inside the image; nan is not inside.
+
+    Raises ValueError for a `flow` that is not (batch, 2, height, width).
+    """
+    check_ndim("flow", flow, "(batch, 2, height, width)")
+    if flow.shape[1] != 2:
+        raise ValueError(f"flow must have two channels, x and y, got {flow.shape[1]}")
+    x, y = _targets(flow)
+    height, width = flow.shape[2:]
+    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+
+
+def _targets(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """x and y of the point that each pixel looks up, (B, H, W)."""
+    x = torch.arange(flow.shape[3], device=flow.device, dtype=flow.dtype)
+    y = torch.arange(flow.shape[2], device=flow.device, dtype=flow.dtype)
+    return flow[:, 0] + x, flow[:, 1] + y[:, None]
