@@ -9,6 +9,7 @@ from cvcourse.classroom.overlays import draw_boxes, show_boxes, show_masks
 from cvcourse.classroom.pictures import draw_image, show_gallery, show_images
 from cvcourse.classroom.run import ClaimError, Run, begin
 from cvcourse.classroom.style import colour_of, describe
+from cvcourse.classroom.widgets import draw_iou, draw_nms, explore, explore_iou, explore_nms
 
 __all__ = [
     "ClaimError",
@@ -19,6 +20,11 @@ __all__ = [
     "describe",
     "draw_boxes",
     "draw_image",
+    "draw_iou",
+    "draw_nms",
+    "explore",
+    "explore_iou",
+    "explore_nms",
     "fit",
     "load_best",
     "show_boxes",

@@ -33,7 +33,7 @@ def show_curves(
     names: of a `History`, what to draw, one panel each. log: logarithmic loss or y axis.
 
     **Conventions**: what was recorded at each of 50 or more steps is drawn faintly, and over it its
-    moving average over a 25th of the steps; learning rates are not drawn unless named.
+    moving average over a 15th of the steps; learning rates are not drawn unless named.
     """
     if isinstance(curves, History):
         curves, single = {"": curves}, True
@@ -82,8 +82,8 @@ def show_confusion(
     shown = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
     if not normalise:
         shown = counts
-    side = min(style.WIDTH, max(4.0, 1.8 + 0.5 * classes))
-    figure, axes = plt.subplots(figsize=(min(style.WIDTH, side + 0.7), side))
+    side = min(style.WIDTH - 0.7, max(3.4, 1.6 + 0.42 * classes))
+    figure, axes = plt.subplots(figsize=(side + 0.7, side))
     highest = 1.0 if normalise else max(float(counts.max()), 1.0)
     picture = axes.imshow(shown, cmap="cividis", vmin=0, vmax=highest)
     if classes <= 15:
@@ -92,6 +92,8 @@ def show_confusion(
                 ink = "black" if value > 0.55 * highest else "white"
                 text = f"{value:.2f}" if normalise else f"{value:.0f}"
                 axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5)
+    for row in np.flatnonzero(~np.isfinite(shown).any(1)):
+        axes.text((classes - 1) / 2, row, "no examples", ha="center", va="center", color="0.4")
     turn = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}
     axes.set_xticks(range(classes), names, **turn)
     axes.set_yticks(range(classes), names)
@@ -138,11 +140,11 @@ def _histories(curves: dict, names, xlabel: str, log: bool) -> Figure:
 
 
 def _line(axes: Axes, x: np.ndarray, y: np.ndarray, index: int, label: str | None) -> None:
-    colour = style.colour_of(index)
+    colour = style.COLOURS[index % 7]
     look = {"color": colour, "label": label, "linestyle": LINES[index // 7 % 4]}
     if len(y) >= 50:
         axes.plot(x, y, color=colour, alpha=0.25, linewidth=0.9)
-        axes.plot(x, _moving_average(y, max(3, len(y) // 25)), **look)
+        axes.plot(x, _moving_average(y, max(3, len(y) // 15)), **look)
     else:
         marker = MARKERS[index % len(MARKERS)]
         axes.plot(x, y, marker=marker, markersize=4.5, **look)

@@ -78,13 +78,15 @@ def show_depth(
     low = min(float(np.nanmin(depth)) for depth in depths)
     high = max(float(np.nanmax(depth)) for depth in depths)
     figure, cells = grid(depths, title=title, columns=columns, titles=titles)
-    figure.get_layout_engine().set(rect=(0, 0, 1, 1))
     for axes, depth in zip(cells, depths, strict=True):
         axes.set_facecolor("0.6")
         shown = axes.imshow(depth, cmap="viridis_r", vmin=low, vmax=high)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
-    figure.colorbar(shown, ax=cells, label=unit, shrink=0.85, pad=0.015)
+    if len(cells) == 1:
+        figure.colorbar(shown, cax=cells[0].inset_axes((1.03, 0.05, 0.045, 0.9)), label=unit)
+    else:
+        figure.colorbar(shown, ax=cells, label=unit, shrink=0.85, pad=0.015)
     return style.describe(figure, alt or f"{title}. {unit} from {low:.3g} to {high:.3g}.")
 
 

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
 from cvcourse.classroom import style
-from cvcourse.classroom.pictures import as_list, draw_image, grid, to_picture
+from cvcourse.classroom.pictures import as_list, count_of, draw_image, grid, to_picture
 
 TRUTH = {"linestyle": (0, (4, 2.5)), "linewidth": 1.8}
 PREDICTION = {"linestyle": "-", "linewidth": 2.0}
@@ -41,7 +41,7 @@ def show_boxes(
     truths = _per_image(targets, len(images), "targets")
     guesses = _per_image(predictions, len(images), "predictions")
     both = targets is not None and predictions is not None
-    figure, cells = grid(images, title=title, columns=columns, titles=titles, legend=both)
+    figure, cells = grid(images, title=title, columns=columns, titles=titles, legend_rows=int(both))
     drawn = []
     for axes, image, truth, guess in zip(cells, images, truths, guesses, strict=True):
         draw_image(axes, image)
@@ -60,8 +60,8 @@ def show_boxes(
     known = sum(len(truth["boxes"]) for truth in truths if truth is not None)
     counts = [f"{known} true boxes (dashed)"] if targets is not None else []
     counts += [f"{sum(drawn)} predicted boxes (solid)"] if predictions is not None else []
-    shown = " and ".join(counts) or "no boxes"
-    return style.describe(figure, alt or f"{title}. {len(images)} pictures with {shown}.")
+    shown = f"{count_of(len(images), 'picture')} with {' and '.join(counts) or 'no boxes'}"
+    return style.describe(figure, alt or f"{title}. {shown}.")
 
 
 def draw_boxes(
@@ -129,7 +129,10 @@ def show_masks(
     ]
     named = class_names is not None and (labels is not None or _is_map(masks[0]))
     classes = sorted({label for picture in layers for label, _ in picture}) if named else []
-    figure, cells = grid(images, title=title, columns=columns, titles=titles, legend=named)
+    legend_rows = -(-len(classes) // 7)
+    figure, cells = grid(
+        images, title=title, columns=columns, titles=titles, legend_rows=legend_rows
+    )
     for axes, image, picture in zip(cells, images, layers, strict=True):
         draw_image(axes, image)
         size = to_picture(image).shape[:2]
@@ -137,11 +140,12 @@ def show_masks(
             if mask.shape != size:
                 raise ValueError(f"masks must be {size} pixels like the image, not {mask.shape}")
             _fill(axes, mask, style.colour_of(label), opacity)
-    if named:
+    if classes:
         key = [Patch(color=style.colour_of(label), label=class_names[label]) for label in classes]
-        figure.legend(handles=key, loc="outside lower center", ncols=min(len(key), 7) or 1)
+        figure.legend(handles=key, loc="outside lower center", ncols=-(-len(key) // legend_rows))
     what = ", ".join(class_names[label] for label in classes) if named else "instances"
-    return style.describe(figure, alt or f"{title}. {len(images)} pictures with masks of {what}.")
+    shown = f"{count_of(len(images), 'picture')} with masks of {what}"
+    return style.describe(figure, alt or f"{title}. {shown}.")
 
 
 def _is_map(mask: Tensor) -> bool:
@@ -162,10 +166,12 @@ def _layers(mask: Tensor, labels, background: int | None) -> list[tuple[int, np.
 def _fill(axes: Axes, mask: np.ndarray, colour: str, opacity: float) -> None:
     layer = np.zeros((*mask.shape, 4), dtype=np.float32)
     layer[mask] = (*to_rgb(colour), opacity)
-    axes.imshow(layer)
+    height, width = mask.shape
+    axes.imshow(layer, extent=(0, width, height, 0))
     if mask.any() and not mask.all():
-        axes.contour(mask.astype(float), levels=[0.5], colors="white", linewidths=1.6)
-        axes.contour(mask.astype(float), levels=[0.5], colors=colour, linewidths=0.9)
+        centres = np.arange(width) + 0.5, np.arange(height) + 0.5
+        axes.contour(*centres, mask.astype(float), levels=[0.5], colors="white", linewidths=1.8)
+        axes.contour(*centres, mask.astype(float), levels=[0.5], colors=colour, linewidths=1.0)
 
 
 def _write(axes: Axes, text: str, x: float, y: float, colour: str, *, below: bool) -> None:

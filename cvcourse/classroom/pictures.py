@@ -33,7 +33,7 @@ def show_images(
     for axes, image in zip(cells, images, strict=True):
         draw_image(axes, image)
     listed = f": {', '.join(titles)}" if titles else ""
-    return style.describe(figure, alt or f"{title}. {_count(len(images), 'picture')}{listed}.")
+    return style.describe(figure, alt or f"{title}. {count_of(len(images), 'picture')}{listed}.")
 
 
 def show_gallery(
@@ -55,12 +55,12 @@ def show_gallery(
     names = _checked(row_titles, "row_titles", len(rows)) or [""] * len(rows)
     columns = max(len(row) for row in rows)
     shape = to_picture(rows[0][0]).shape
-    cell = style.WIDTH / (columns + (0.6 if row_titles else 0)) * shape[0] / shape[1]
-    extra = 0.28 if captions is not None else 0.08
+    cell = (style.WIDTH / (columns + (0.6 if row_titles else 0)) - 0.1) * shape[0] / shape[1]
+    extra = 0.24 if captions is not None else 0.1
     figure, cells = plt.subplots(
         len(rows),
         columns,
-        figsize=(style.WIDTH, min(len(rows) * (cell + extra) + 0.5, 14)),
+        figsize=(style.WIDTH, len(rows) * (cell + extra) + 0.35),
         squeeze=False,
     )
     for i, row in enumerate(rows):
@@ -81,7 +81,7 @@ def show_gallery(
         verdict = f" {sum(judged)} of {len(judged)} are right (blue frame), the others wrong."
     listed = f": {', '.join(row_titles)}" if row_titles else ""
     return style.describe(
-        figure, alt or f"{title}. {_count(len(rows), 'row')} of pictures{listed}.{verdict}"
+        figure, alt or f"{title}. {count_of(len(rows), 'row')} of pictures{listed}.{verdict}"
     )
 
 
@@ -89,7 +89,8 @@ def draw_image(axes: Axes, image: Tensor) -> None:
     """One picture on `axes`, without ticks; a picture without colours is drawn in greys."""
     picture = to_picture(image)
     grey = {"cmap": "gray", "vmin": 0, "vmax": 1} if picture.ndim == 2 else {}
-    axes.imshow(picture, **grey)
+    height, width = picture.shape[:2]
+    axes.imshow(picture, extent=(0, width, height, 0), **grey)  # pixel i reaches from i to i + 1
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
@@ -123,7 +124,7 @@ def grid(
     title: str,
     columns: int | None = None,
     titles: Sequence[str] | None = None,
-    legend: bool = False,
+    legend_rows: int = 0,
 ) -> tuple[Figure, list[Axes]]:
     """A figure of the notebook's width, as high as it needs to be, with axes for each picture."""
     count = len(images)
@@ -131,10 +132,9 @@ def grid(
         columns = count if count <= 6 else int(np.ceil(np.sqrt(count * 1.5)))
     rows = -(-count // columns)
     height, width = to_picture(images[0]).shape[:2]
-    widest = style.WIDTH / columns
-    cell = min(widest * height / width, 4.6)
+    cell = min((style.WIDTH - 0.1 * columns) / columns * height / width, 4.6)
     lines = 1 + max(t.count("\n") for t in titles) if titles else 0
-    total = rows * (cell + 0.19 * lines + 0.06) + 0.42 + (0.35 if legend else 0)
+    total = rows * (cell + 0.2 * lines + 0.08) + 0.3 + 0.22 * legend_rows + 0.1 * (legend_rows > 0)
     figure, cells = plt.subplots(rows, columns, figsize=(style.WIDTH, total), squeeze=False)
     cells = list(cells.flat)
     for axes in cells[count:]:
@@ -167,5 +167,6 @@ def _checked(texts: Sequence[str] | None, name: str, count: int) -> list[str] | 
     return None if texts is None else [str(text) for text in texts]
 
 
-def _count(number: int, thing: str) -> str:
+def count_of(number: int, thing: str) -> str:
+    """A number with its noun, in the plural where it must be."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
