@@ -1,6 +1,6 @@
 """What the ops ask of their inputs, each said in one sentence, and the dtype they compute in."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from functools import reduce
 
 import torch
@@ -27,7 +27,7 @@ def check_ndim(name: str, values: Tensor, axes: str) -> None:
         raise ValueError(f"{name} must have shape {axes}, got {tuple(values.shape)}")
 
 
-def check_same_length(name1: str, values1: Sequence, name2: str, values2: Sequence) -> None:
+def check_same_length(name1: str, values1: Sized, name2: str, values2: Sized) -> None:
     if len(values1) != len(values2):
         raise ValueError(
             f"{name1} and {name2} must have the same length, got {len(values1)} and {len(values2)}"
