@@ -1,5 +1,7 @@
 """COCO's precision at 101 recalls, and its recall, per threshold, class and range of areas."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 RECALLS = np.linspace(0, 1, 101)
@@ -8,17 +10,17 @@ RECALLS = np.linspace(0, 1, 101)
 def precision_and_recall(
     hit: np.ndarray,
     false_alarm: np.ndarray,
-    detection_class: np.ndarray,
+    label: np.ndarray,
     score: np.ndarray,
     rank: np.ndarray,
     positives: np.ndarray,
-    max_detections: list[int],
+    max_detections: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Precision (T, 101, K, A) and recall (T, K, A, M), -1 where there is no target.
 
     Args:
         hit, false_alarm: (detections, A, T); neither for a detection that is not counted.
-        detection_class: (detections,) index of the class, increasing.
+        label: (detections,) index of the class, increasing.
         rank: (detections,) place by score in the image and class.
         positives: (K, A) number of targets that count.
     """
@@ -26,14 +28,15 @@ def precision_and_recall(
     thresholds = hit.shape[2]
     precision = np.full((thresholds, len(RECALLS), classes, areas), -1.0)
     recall = np.full((thresholds, classes, areas, len(max_detections)), -1.0)
-    bounds = np.searchsorted(detection_class, np.arange(classes + 1))
+    bounds = np.searchsorted(label, np.arange(classes + 1))
     for k, a in zip(*np.nonzero(positives), strict=True):
         rows = slice(bounds[k], bounds[k + 1])
         tp, fp = hit[rows, a], false_alarm[rows, a]  # (n, T)
         for m, limit in enumerate(max_detections):
             recall[:, k, a, m] = tp[rank[rows] < limit].sum(0) / positives[k, a]
         by_score = np.argsort(-score[rows], kind="stable")
-        precision[:, :, k, a] = _interpolated(tp[by_score].T, fp[by_score].T, positives[k, a])
+        tp, fp = tp[by_score].T, fp[by_score].T  # (T, n)
+        precision[:, :, k, a] = _interpolated(tp, fp, int(positives[k, a]))
     return precision, recall
 
 

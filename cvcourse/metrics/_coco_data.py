@@ -12,7 +12,7 @@ Images = Sequence[Mapping[str, Tensor]]  # one dictionary of tensors per image
 
 class Instances(NamedTuple):
     image: np.ndarray  # (N,) index of the image
-    label: np.ndarray  # (N,)
+    label: np.ndarray  # (N,) class
     region: np.ndarray  # (N, 4) boxes as x, y, width, height, or (N,) masks, each (H, W) bool
     area: np.ndarray  # (N,) of the region, in square pixels
     size: np.ndarray  # (N,) the area by which it is small, medium or large
@@ -84,7 +84,8 @@ def _column(
         values.append(value)
     if not values:
         return np.zeros((0, *shape))
-    return torch.cat(values).detach().cpu().double().numpy()
+    with torch.autocast(values[0].device.type, enabled=False):  # it cannot join float64
+        return torch.cat(values).detach().cpu().double().numpy()
 
 
 def _boxes(name: str, images: Images) -> tuple[np.ndarray, np.ndarray]:

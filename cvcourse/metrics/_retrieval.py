@@ -48,7 +48,8 @@ def similarity_chunks(
         matchable = same.any(1)
         if not matchable.all():
             similarity, same = similarity[matchable], same[matchable]
-        yield similarity, same
+        if len(same):
+            yield similarity, same
 
 
 def _similarity(query: Tensor, gallery: Tensor, metric: str) -> Tensor:

@@ -1,6 +1,7 @@
 """One number for a precision-recall curve: the mean precision over recall, in three traditions."""
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Float64
 from torch import Tensor
 
@@ -19,9 +20,9 @@ def average_precision(
         method: "coco": mean over r = 0, 0.01, ..., 1; "voc07": over r = 0, 0.1, ..., 1;
             "area": the exact area under p(r) (VOC since 2010).
 
-    Conventions: p is 0 beyond the last recall. An empty curve gives 0: nothing was found. A class
-    without targets (recall nan) gives nan: leave it out of a mean over classes. Not the same as
-    scikit-learn's `average_precision_score`, which sums precision without taking the best.
+    **Conventions**: p is 0 beyond the last recall. An empty curve gives 0: nothing was found. A
+    class without targets (recall nan) gives nan: leave it out of a mean over classes. Not the same
+    as scikit-learn's `average_precision_score`, which sums precision without taking the best.
 
     Raises ValueError for an unknown `method`, shapes that differ, or a recall that falls.
     References: Everingham et al. 2010 (VOC, 11 points); Lin et al. 2014 (COCO), arXiv 1405.0312.
@@ -44,4 +45,4 @@ def average_precision(
     steps = RECALL_STEPS[method]
     thresholds = torch.arange(steps + 1, dtype=recall.dtype) * (1 / steps)  # numpy's linspace
     first = torch.searchsorted(recall, thresholds)  # first point that reaches each threshold
-    return torch.cat([best, best.new_zeros(1)])[first].mean()
+    return F.pad(best, (0, 1))[first].mean()

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_positive
+from cvcourse.metrics._checks import check_counts
 
 
 def bootstrap_interval(
@@ -35,13 +35,13 @@ def bootstrap_interval(
         bootstrap_interval(range(len(target)), n=200, statistic=lambda chosen:
             coco_average_precision([preds[i] for i in chosen], [target[i] for i in chosen])["map"])
 
-    Conventions: nan in a statistic gives nan limits; `statistic=torch.nanmean` skips nan values.
-    Resample what is independent (images, seeds), never pixels or boxes. No values: all nan.
+    **Conventions**: nan in a statistic gives nan limits; `statistic=torch.nanmean` skips nan
+    values. Resample what is independent (images, seeds), never pixels or boxes. No values: all nan.
 
     Raises ValueError for `n` < 1 or a `level` outside (0, 1).
     Reference: Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13.
     """
-    check_positive("n", n)
+    check_counts("n", [n])
     if not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1), got {level}")
     if not len(values):
@@ -70,8 +70,8 @@ def _means(values: Tensor, n: int, generator: torch.Generator | None) -> tuple[f
     if values.ndim > 1:
         values = values.flatten(1).mean(1)
     images = len(values)
-    means = []
-    for some in torch.arange(n).split(max(1, 2**20 // images)):  # so many draws at a time
+    means = values.new_empty(n)
+    for some in means.split(max(1, 2**20 // images)):  # so many draws at a time
         chosen = torch.randint(images, (len(some), images), generator=generator)
-        means.append(values[chosen].mean(1))
-    return float(values.mean()), torch.cat(means)
+        torch.mean(values[chosen], dim=1, out=some)
+    return float(values.mean()), means

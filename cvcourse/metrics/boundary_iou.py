@@ -23,7 +23,7 @@ def boundary_iou(
         dilation_ratio: d as a fraction of the image diagonal, sqrt(height² + width²), rounded
             half to even, at least 1 pixel. The authors take 0.02 (COCO), 0.005 (Cityscapes).
 
-    Conventions: distance is the larger of |dx| and |dy| (d erosions by a 3x3 square); the image
+    **Conventions**: distance is the larger of |dx| and |dy| (d erosions by a 3x3 square); the image
     border is contour. Equals the authors' code, which divides by zero where both masks are empty:
     here nan. Masks of small objects are all boundary, so their value is the mask IoU.
 

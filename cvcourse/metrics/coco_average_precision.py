@@ -44,7 +44,7 @@ def coco_average_precision(
     Returns torchmetrics' keys, float64: map, map_50, map_75, map_{area}, mar_{max}, mar_{area},
     map_per_class, mar_{max}_per_class, classes.
 
-    Conventions: bit for bit those of pycocotools. -1, not nan, where there is no target. Crowds
+    **Conventions**: bit for bit those of pycocotools. -1, not nan, where there is no target. Crowds
     neither count nor harm: detections inside them are ignored, as are unmatched detections outside
     the range of areas. Of equal IoU the last target is claimed; of equal scores the first counts
     first. A box with x2 <= x1 or y2 <= y1 overlaps nothing.
@@ -59,17 +59,20 @@ def coco_average_precision(
         raise ValueError(f"preds and target must be as many, got {len(preds)} and {len(target)}")
     if not len(iou_thresholds) or not all(0 <= t <= 1 for t in iou_thresholds):
         raise ValueError(f"iou_thresholds must lie in [0, 1], got {tuple(iou_thresholds)}")
-    detections, rank = _best(read_detections(preds, iou_type), max(max_detections))
-    targets = read_targets(target, iou_type)
-    targets = targets.take(np.lexsort((targets.image, targets.label)))
+    if not all(low <= high for low, high in areas.values()):
+        raise ValueError(f"areas must be ranges (low, high), got {dict(areas)}")
+    detections, targets = read_detections(preds, iou_type), read_targets(target, iou_type)
     classes = np.unique(np.concatenate([detections.label, targets.label]))
+    detections = detections._replace(label=np.searchsorted(classes, detections.label))
+    targets = targets._replace(label=np.searchsorted(classes, targets.label))
+    detections, rank = _best(detections, max(max_detections))
+    targets = targets.take(np.lexsort((targets.image, targets.label)))
 
-    low, high = np.array([ALL_AREAS, *areas.values()], dtype=np.float64).T  # (A,) each
-    outside = (detections.size[:, None] < low) | (detections.size[:, None] > high)
-    ignored = (targets.size[:, None] < low) | (targets.size[:, None] > high)
-    ignored |= targets.crowd[:, None]
-    positives = np.zeros((len(classes), len(low)), dtype=np.int64)
-    np.add.at(positives, np.searchsorted(classes, targets.label), ~ignored)
+    ranges = [ALL_AREAS, *areas.values()]
+    outside = _outside(detections.size, ranges)  # (detections, A)
+    ignored = _outside(targets.size, ranges) | targets.crowd[:, None]  # (targets, A)
+    positives = np.zeros((len(classes), len(ranges)), dtype=np.int64)
+    np.add.at(positives, targets.label, ~ignored)
 
     thresholds = np.minimum(iou_thresholds, 1 - 1e-10)
     pairs = overlapping_pairs(detections, targets, thresholds.min())
@@ -77,12 +80,13 @@ def coco_average_precision(
     precision, recall = precision_and_recall(
         hit=claims & ~claims_ignored,
         false_alarm=~claims & ~outside[:, :, None],
-        detection_class=np.searchsorted(classes, detections.label),
+        label=detections.label,
         score=detections.score,
         rank=rank,
         positives=positives,
         max_detections=max_detections,
     )
+
     last = int(np.argmax(max_detections))
     result = {"map": _mean(precision[..., 0])}
     for t in (0.5, 0.75):
@@ -105,10 +109,15 @@ def _best(detections: Instances, limit: int) -> tuple[Instances, np.ndarray]:
     order = np.lexsort((-detections.score, detections.image, detections.label))
     detections = detections.take(order)
     group = np.stack([detections.label, detections.image])
-    starts = np.diff(group, axis=1, prepend=group[:, :1] - 1).any(0)
+    starts = np.diff(group, axis=1, prepend=-1).any(0)  # first detection of its group
     place = np.arange(len(order))
     rank = place - np.maximum.accumulate(np.where(starts, place, 0))
     return detections.take(rank < limit), rank[rank < limit]
+
+
+def _outside(size: np.ndarray, ranges: Sequence[tuple[float, float]]) -> np.ndarray:
+    low, high = np.array(ranges, dtype=np.float64).T
+    return (size[:, None] < low) | (size[:, None] > high)
 
 
 def _mean(values: np.ndarray) -> float:

@@ -20,9 +20,9 @@ def confusion_matrix(
         preds, target: labels in [0, num_classes), of any one shape.
         ignore_index: target label to leave out, inside that range or not (255, -100, ...).
 
-    Conventions: rows are targets, as in scikit-learn. The matrices of batches add up to the matrix
-    of the data set. What is predicted where the target is ignored does not matter. Without any
-    valid element all counts are 0.
+    **Conventions**: rows are targets, as in scikit-learn. The matrices of batches add up to the
+    matrix of the data set. What is predicted where the target is ignored does not matter. Without
+    any valid element all counts are 0.
 
     Raises ValueError for labels out of range; that reads the values, so it waits for a GPU.
     """

@@ -22,9 +22,9 @@ def endpoint_error(
         valid: where the target is known; the rest may hold anything, nan too.
         reduction: "mean" over all valid pixels of the batch; "none": (batch, height, width).
 
-    Conventions: channel first, as RAFT (kornia's `aepe` is channel last). In "none", pixels that
-    are not valid are nan. No valid pixel: nan. The gradient is 0 where the error is 0, and where
-    not valid. Half precision is computed in float32.
+    **Conventions**: channel first, as RAFT (kornia's `aepe` is channel last). In "none", pixels
+    that are not valid are nan. No valid pixel: nan. The gradient is 0 where the error is 0, and
+    where not valid. Half precision is computed in float32.
 
     Raises ValueError for shapes that do not fit or an unknown `reduction`.
     """
@@ -50,7 +50,8 @@ def flow_outlier_rate(
     The defaults are KITTI's Fl-all; `relative=0` gives Sintel's and RAFT's "k px" rates, such as
     `1 - flow_outlier_rate(..., pixels=1, relative=0)` for the share within 1 pixel.
 
-    Conventions: a fraction of 1, not percent. An error of nan is an outlier. No valid pixel: nan.
+    **Conventions**: a fraction of 1, not percent. An error of nan is an outlier. No valid pixel:
+    nan.
 
     Raises ValueError for shapes that do not fit.
     Reference: Menze & Geiger 2015, "Object scene flow for autonomous vehicles".

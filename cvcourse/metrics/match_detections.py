@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from cvcourse.ops import box_iou
+from cvcourse.ops.box_iou import box_iou
 
 
 def match_detections(
@@ -23,9 +23,9 @@ def match_detections(
         boxes, target_boxes: (x1, y1, x2, y2), of one image and one class.
         scores: confidence of each detection.
 
-    Conventions: the rule of COCO without crowds (`coco_average_precision` has them): a detection
-    whose best target is taken may claim another one, which VOC does not allow. Of equal scores the
-    first comes first; of equal IoUs the last target is taken, as pycocotools does.
+    **Conventions**: the rule of COCO without crowds (`coco_average_precision` has them): a
+    detection whose best target is taken may claim another one, which VOC does not allow. Of equal
+    scores the first comes first; of equal IoUs the last target is taken, as pycocotools does.
 
     Raises ValueError where the number of boxes and scores differ.
     """

@@ -23,23 +23,23 @@ def mean_average_precision_at_r(
 
     Args: as of `recall_at_k`.
 
-    Conventions: 1 if and only if every query's R nearest items are its own class. A query without
-    any match is left out; none left: nan. Equals pytorch-metric-learning. Equally near items come
-    in any order.
+    **Conventions**: 1 if and only if every query's R nearest items are its own class. A query
+    without any match is left out; none left: nan. Equals pytorch-metric-learning. Equally near
+    items come in any order.
 
     Raises ValueError as `recall_at_k` does.
     Reference: Musgrave et al. 2020, "A metric learning reality check", arXiv 2003.08505.
     """
-    averages = [torch.zeros(0, device=embeddings.device)]
+    dtype = torch.promote_types(embeddings.dtype, torch.float32)
+    total, queries = torch.zeros((), dtype=dtype, device=embeddings.device), 0
     for similarity, same in similarity_chunks(
         embeddings, labels, gallery, gallery_labels, metric, chunk
     ):
-        if not len(same):
-            continue
         relevant = same.sum(1)  # R of each query
         nearest = similarity.topk(int(relevant.max()), dim=1).indices
         position = torch.arange(1, nearest.shape[1] + 1, device=nearest.device)
         hit = same.gather(1, nearest) & (position <= relevant[:, None])
-        precision = hit.cumsum(1) / position
-        averages.append((precision * hit).sum(1) / relevant)
-    return torch.cat(averages).mean()
+        precision = hit.to(dtype).cumsum(1) / position
+        total += ((precision * hit).sum(1) / relevant).sum()
+        queries += len(same)
+    return total / queries

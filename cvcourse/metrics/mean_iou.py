@@ -27,8 +27,8 @@ def mean_iou(
             "micro": pooled over classes; "weighted": by target pixels (frequency weighted IoU).
         ignore_index: target label to leave out.
 
-    Conventions: a class neither predicted nor in the target is absent: nan in "none", left out of
-    "macro". Equals torchmetrics' `multiclass_jaccard_index`, which says 0 for absent in "none".
+    **Conventions**: a class neither predicted nor in the target is absent: nan in "none", left out
+    of "macro". Equals torchmetrics' `multiclass_jaccard_index`, which says 0 for absent in "none".
     No valid pixel at all: nan. Call it per image and average for the per-image variant.
 
     Raises ValueError for an unknown `average`, labels out of range, or a matrix that is not square.

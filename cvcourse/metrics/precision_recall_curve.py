@@ -21,9 +21,9 @@ def precision_recall_curve(
         matched: which of them are true positives (see `match_detections`).
         num_targets: objects to find, found or not.
 
-    Conventions: equal scores keep their order, one point each (as VOC and COCO; scikit-learn merges
-    them). Without targets recall is nan. The curve is float64 on the CPU, so that a recall of
-    7/10 meets the threshold 0.7.
+    **Conventions**: equal scores keep their order, one point each (as VOC and COCO; scikit-learn
+    merges them). Without targets recall is nan. The curve is float64 on the CPU, so that a recall
+    of 7/10 meets the threshold 0.7.
 
     Raises ValueError for shapes that differ, and for `num_targets` below the number of matches.
     """

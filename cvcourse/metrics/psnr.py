@@ -21,13 +21,13 @@ def psnr(
     """10 log10(data_range² / MSE) in decibels.
 
     Args:
-        preds, target: a batch of images (or of anything), first dimension the batch.
+        preds, target: a batch of images or of anything else; give one image as `image[None]`.
         data_range: largest minus smallest possible value: 1 for [0, 1], 2 for [-1, 1], 255.
         reduction: "mean" of the images' values, as papers report it; "none": (batch,);
             "pooled": one MSE over the whole batch, which is what torchmetrics, kornia and
             scikit-image return (never above the mean: one bad image dominates).
 
-    Conventions: identical images give inf, with a zero gradient. An empty batch gives nan. Half
+    **Conventions**: identical images give inf, with a zero gradient. An empty batch gives nan. Half
     precision is computed in float32.
 
     Raises ValueError for shapes that differ, integer images, or an unknown `reduction`.
@@ -37,6 +37,8 @@ def psnr(
     check_floating("target", target)
     check_positive("data_range", data_range)
     check_choice("reduction", reduction, ("mean", "none", "pooled"))
+    if preds.ndim < 2:
+        raise ValueError(f"preds must have a batch dimension first, got {tuple(preds.shape)}")
     preds, target = at_least_float32(preds, target)
     if reduction == "pooled":
         return _decibels(F.mse_loss(preds, target), data_range)

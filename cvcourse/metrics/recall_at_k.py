@@ -28,21 +28,24 @@ def recall_at_k(
         metric: "cosine" or "euclidean" (the same for vectors of length 1).
         chunk: queries compared at a time: memory is chunk x items.
 
-    Conventions: a query without any match in the gallery is left out (as precision@1 of
+    **Conventions**: a query without any match in the gallery is left out (as precision@1 of
     pytorch-metric-learning, which this equals at k = 1). Where an item of another class is exactly
-    as near as the nearest match, it comes first, so that collapsed embeddings score 0.
-    No query with a match: nan.
+    as near as the nearest match, it comes first, so that collapsed embeddings score 0. No query
+    with a match: nan.
 
     Raises ValueError for shapes that do not fit, a wrong `ks` or `metric`, and embeddings that are
     not finite (waits for a GPU).
     Reference: Musgrave et al. 2020, "A metric learning reality check", arXiv 2003.08505.
     """
     check_counts("ks", ks)
-    ahead = [torch.zeros(0, dtype=torch.int64, device=embeddings.device)]
+    k = torch.as_tensor(ks, device=embeddings.device)
+    dtype = torch.promote_types(embeddings.dtype, torch.float32)
+    hits, queries = torch.zeros(len(ks), dtype=dtype, device=embeddings.device), 0
     for similarity, same in similarity_chunks(
         embeddings, labels, gallery, gallery_labels, metric, chunk
     ):
         nearest_match = similarity.masked_fill(~same, -torch.inf).amax(1, keepdim=True)
-        ahead.append(((similarity >= nearest_match) & ~same).sum(1))
-    ks = torch.as_tensor(ks, device=embeddings.device)
-    return (torch.cat(ahead)[:, None] < ks).float().mean(0)
+        ahead = ((similarity >= nearest_match) & ~same).sum(1, keepdim=True)
+        hits += (ahead < k).sum(0)
+        queries += len(ahead)
+    return hits / queries

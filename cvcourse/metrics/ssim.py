@@ -32,8 +32,8 @@ def ssim(
             reflected at its border, as torchmetrics and kornia.
         reduction: "mean"; "none": (batch,); "map": (batch, channels, height', width').
 
-    Conventions: in [-1, 1], 1 for identical images; `1 - ssim` is a loss. Empty batch: nan. Half
-    precision, and any autocast, is computed in float32.
+    **Conventions**: in [-1, 1], 1 for identical images; `1 - ssim` is a loss. Empty batch: nan.
+    Half precision, and any autocast, is computed in float32.
 
     Raises ValueError for shapes that differ, or an image smaller than the window (half of it with
     "same").

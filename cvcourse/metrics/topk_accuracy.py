@@ -26,10 +26,10 @@ def topk_accuracy(
         topk: one or more k; a k above the number of classes counts as that number.
         ignore_index: target label of samples to leave out.
 
-    Conventions: a fraction of 1, not percent; mean over samples ("micro"; torchmetrics' default
+    **Conventions**: a fraction of 1, not percent; mean over samples ("micro"; torchmetrics' default
     is per class). Of equal scores the lower class comes first, so the value is deterministic and
-    constant scores earn nothing. nan scores come first, but a target's own nan is never a hit.
-    No sample: nan. Equals kornia's `accuracy` / 100.
+    constant scores earn nothing. nan scores come first, but a target's own nan is never a hit. No
+    sample: nan. Equals kornia's `accuracy` / 100.
 
     Raises ValueError for a wrong shape, `topk`, or labels out of range (waits for a GPU).
     """

@@ -1,0 +1,65 @@
+"""Under autocast every metric says what it says without, in half, single and double precision."""
+
+import pytest
+import torch
+
+from cvcourse import metrics
+from tests.metrics.detections import random_images
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+def cast(value, dtype):
+    if isinstance(value, torch.Tensor):
+        return value.to(dtype) if value.is_floating_point() else value
+    return {k: cast(v, dtype) for k, v in value.items()}
+
+
+def calls(dtype):
+    """Every metric of `__all__` that sees floating point, as a function without arguments."""
+    image = cast(torch.rand(2, 3, 16, 16), dtype), cast(torch.rand(2, 3, 16, 16), dtype)
+    flow = cast(torch.randn(2, 2, 5, 5), dtype), cast(torch.randn(2, 2, 5, 5), dtype)
+    labels = torch.arange(30) % 7
+    embeddings, scores = cast(torch.randn(30, 8), dtype), cast(torch.randn(30, 7), dtype)
+    hits = torch.rand(30) < 0.5
+    curve = metrics.precision_recall_curve(scores[:, 0], hits, 40)
+    preds, target = ([cast(x, dtype) for x in images] for images in random_images(0))
+    found, wanted = preds[0], target[0]
+    generator = torch.Generator()
+    return {
+        "average_precision": lambda: metrics.average_precision(
+            *(cast(c, dtype) for c in curve[:2])
+        ),
+        "bootstrap_interval": lambda: metrics.bootstrap_interval(
+            embeddings[:, 0], generator=generator.manual_seed(0)
+        ),
+        "coco_average_precision": lambda: metrics.coco_average_precision(preds, target),
+        "endpoint_error": lambda: metrics.endpoint_error(*flow),
+        "flow_outlier_rate": lambda: metrics.flow_outlier_rate(*flow, pixels=1),
+        "match_detections": lambda: metrics.match_detections(
+            found["boxes"], found["scores"], wanted["boxes"]
+        ),
+        "mean_average_precision_at_r": lambda: metrics.mean_average_precision_at_r(
+            embeddings, labels
+        ),
+        "precision_recall_curve": lambda: metrics.precision_recall_curve(scores[:, 0], hits, 40),
+        "psnr": lambda: metrics.psnr(*image),
+        "recall_at_k": lambda: metrics.recall_at_k(embeddings, labels, (1, 3), metric="euclidean"),
+        "ssim": lambda: metrics.ssim(*image),
+        "topk_accuracy": lambda: metrics.topk_accuracy(scores, labels, (1, 3)),
+    }
+
+
+def test_every_metric_of_floating_point_is_here():
+    of_labels = {"boundary_iou", "confusion_matrix", "mean_iou"}
+    assert set(calls(torch.float32)) == set(metrics.__all__) - of_labels
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("name", sorted(calls(torch.float32)))
+def test_same_value(name, dtype):
+    call = calls(dtype)[name]
+    want = call()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = call()
+    torch.testing.assert_close(got, want, rtol=0, atol=0)
