@@ -7,6 +7,18 @@ from torch import nn
 from tests import oracle
 
 
+def build_as(name: str, detector: type[nn.Module], **options) -> nn.Module:
+    """A torchvision detector's twin with formula weights, `options` on top of the golden's own."""
+    meta, _ = oracle.model_golden(name)
+    constructor = {**meta["constructor"], **options}
+    constructor.pop("norm"), constructor.pop("trainable_layers")  # the defaults, and tested so
+    with torch.device("meta"):
+        model = detector(**constructor)
+    model = model.to_empty(device="cpu")
+    oracle.fill_(model, meta["gain"], meta["gain_overrides"])
+    return model.double().eval()
+
+
 def fill_as(model: nn.Module, meta: dict) -> nn.Module:
     """Formula weights in float64, eval mode; names and shapes must be torchvision's."""
     shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
@@ -52,6 +64,45 @@ def assert_classifier_is_golden(model: nn.Module, name: str) -> None:
         meanstd = [output.mean(), output.std()]
         np.testing.assert_allclose(meanstd, golden[f"stage_meanstd/{stage}"], rtol=1e-10)
     np.testing.assert_allclose(logits, golden["logits_f64"], rtol=1e-11, atol=1e-11)
+
+
+def assert_levels_are_golden(levels: dict[str, torch.Tensor], name: str) -> None:
+    """The pyramid of a detector's backbone."""
+    _, golden = oracle.model_golden(name)
+    assert [f"fpn/{level}/sample" in golden for level in levels] == [True] * len(levels)
+    for level, values in levels.items():
+        assert_close(values[:, ::64], golden[f"fpn/{level}/sample"], atol=5e-5)
+        meanstd = [values.mean(), values.std()]
+        # made in float32, which is this far from float64
+        np.testing.assert_allclose(meanstd, golden[f"fpn/{level}/meanstd"], atol=1e-6)
+
+
+def assert_detections_are_golden(detections: list[dict], name: str) -> None:
+    """Boxes, scores and labels in float64, in torchvision's order."""
+    _, golden = oracle.model_golden(name)
+    for i, found in enumerate(detections):
+        assert found["labels"].tolist() == golden[f"det/{i}/labels"].tolist()
+        np.testing.assert_allclose(found["boxes"], golden[f"det/{i}/boxes_f64"], atol=1e-10)
+        np.testing.assert_allclose(found["scores"], golden[f"det/{i}/scores_f64"], rtol=1e-11)
+
+
+def assert_training_is_golden(model: nn.Module, name: str, losses: str, *, masks=False) -> None:
+    """Losses of one step in float64 and, with frozen norms, the norm of each gradient."""
+    meta, _ = oracle.model_golden(name)
+    images, targets = oracle.detection_batch(torch.float64, masks=masks)
+    found = model.train()(images, targets)
+    assert set(found) == set(meta["losses"][losses])
+    for term, value in meta["losses"][losses].items():
+        np.testing.assert_allclose(found[term].item(), value, rtol=1e-9, err_msg=term)
+    if not losses.startswith("frozen_bn"):
+        return
+    sum(found.values()).backward()
+    parameters = dict(model.named_parameters())
+    for parameter, norm in meta["gradient_norms_f64"].items():
+        gradient = parameters[parameter].grad.norm()
+        np.testing.assert_allclose(gradient, norm, rtol=1e-9, err_msg=parameter)
+    for parameter in meta["parameters_without_grad"]:
+        assert not parameters[parameter].requires_grad
 
 
 def parameter_count(model: nn.Module, *, trainable_only: bool = False) -> int:
