@@ -117,7 +117,7 @@ class Canvas:
         if rows.start >= rows.stop or columns.start >= columns.stop:
             return extent
 
-        normals, rise = things.relief(thing, d)
+        normals, rise = things.relief(thing, d, 1 / pose.radius)
         normals, rise, x, y, d = normals[:, *inner], rise[inner], x[inner], y[inner], d[inner]
         cover = np.clip(0.5 - d * pose.radius, 0, 1)
         gloss = thing.gloss * self.light.gloss

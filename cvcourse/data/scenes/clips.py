@@ -23,8 +23,8 @@ class Clips(Dataset):
     visibility, semantic, depth, normals, poses and object_depth get a first dimension T:
 
     flow (T-1, 2, H, W)     float32, x and y: what is at p in frame t is at p + flow in frame t + 1
-    occluded (T-1, H, W)    bool, what is seen in frame t is hidden or out of the picture in t + 1:
-                            the pixel that it moves into shows something else
+    occluded (T-1, H, W)    bool, what is seen at p in frame t cannot be seen in t + 1: p + flow is
+                            out of the picture, or inside the outline of something nearer
     action                  int64, index in `actions`: what all objects do, each at its own pace
     camera (T, 3)           float32, where the camera is: x right, y down, z forward, as depth
 

@@ -12,6 +12,7 @@ from PIL import Image
 from .. import digits, pictures
 
 GRID = 48  # distances and pictures of cut-outs are kept on a grid of GRID x GRID over [-1, 1]^2
+FINE = 2 * GRID  # on which outlines are found
 
 DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 CUTOUTS = ("digit", "coin", "face", "horse")
@@ -45,11 +46,13 @@ def find(kind: str, split: str, number: float) -> Cutout:
 
 
 def _outline(ink: np.ndarray) -> np.ndarray:
-    """Signed distance to the border of a (GRID, GRID) boolean picture, in radii."""
+    """Signed distances (GRID, GRID), in radii, of a picture (FINE, FINE) that is True inside."""
     from scipy.ndimage import distance_transform_edt as distance_to_false
 
     distance = distance_to_false(~ink) - distance_to_false(ink)
-    return ((distance + np.where(ink, 0.5, -0.5)) * (2 / GRID)).astype(np.float32)
+    distance += np.where(ink, 0.5, -0.5)  # from centres of pixels to the border between them
+    blocks = distance.reshape(GRID, FINE // GRID, GRID, FINE // GRID).mean((1, 3))
+    return (blocks * (2 / FINE)).astype(np.float32)
 
 
 @cache
@@ -62,7 +65,7 @@ def _digits_of(split: str, kind: str) -> np.ndarray:
 def _digit(split: str, index: int) -> Cutout:
     small = _digit_pixels(split)[index]  # (8, 8) counts of ink, 0 to 16
     picture = Image.fromarray(np.pad(small * 15, 1))
-    ink = np.array(picture.resize((GRID, GRID), Image.Resampling.BICUBIC)) >= 110
+    ink = np.array(picture.resize((FINE, FINE), Image.Resampling.BICUBIC)) >= 110
     return Cutout(_outline(ink), None)
 
 
@@ -90,9 +93,9 @@ def _face(index: int) -> Cutout:
 @cache
 def _horse() -> Cutout:
     picture = pictures.decode("horse").convert("L")
-    square = Image.new("L", (416, 416), 255)
-    square.paste(picture, (8, 44))
-    return Cutout(_outline(np.array(square.resize((GRID, GRID))) < 128), None)
+    square = Image.new("L", (480, 480), 255)
+    square.paste(picture, (40, 76))
+    return Cutout(_outline(np.array(square.resize((FINE, FINE))) < 128), None)
 
 
 def _ellipse(width: float) -> np.ndarray:

@@ -32,9 +32,9 @@ _STROKES = {
 
 def _glyph(points):
     def distance(x, y, v):
-        weight, slant, width = 0.08 + 0.10 * v[0], 0.5 * (v[1] - 0.4), 0.75 + 0.35 * v[2]
+        weight, slant, width = 0.07 + 0.09 * v[0], 0.5 * (v[1] - 0.4), 0.75 + 0.35 * v[2]
         nearest = np.float32(np.inf)
-        moved = [(0.88 * (width * px - slant * py), 0.88 * py) for px, py in points]
+        moved = [(0.76 * (width * px - slant * py), 0.76 * py) for px, py in points]
         for (ax, ay), (bx, by) in pairwise(moved):
             dx, dy = bx - ax, by - ay
             px, py = x - ax, y - ay

@@ -1,6 +1,6 @@
 """One object: what it is, where it is, and how far any point is from its outline."""
 
-from math import cos, radians, sin
+from math import cos, radians, sin, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ _UPRIGHT = {
     "horse",
 }  # never turned by more than 15 degrees
 _ROUNDNESS = 0.9  # sine of the slope at the outline: 1 would be a half circle in profile
+_FLOOR = sqrt(1 - _ROUNDNESS**2)
 
 
 class Thing(NamedTuple):
@@ -86,28 +87,29 @@ def albedo(thing: Thing, x: np.ndarray, y: np.ndarray, pixel: float) -> np.ndarr
     return surfaces.albedo(thing.skin, x, y, pixel)
 
 
-def relief(thing: Thing, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def relief(thing: Thing, d: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
     """Unit normals (3, h, w), and height (h, w) above the back plane in radii.
 
-    d: signed distances in radii on pixels one step apart. The surface rises from the outline as an
-    arc of a circle over the width of the bevel, then it is flat. With t from 1 at the outline to 0
-    at the bevel's end and s = t * ROUNDNESS, the slope's sine is s, and the height follows.
+    d: signed distances in radii, on pixels that are `pixel` radii apart. The surface rises from the
+    outline as an arc of a circle over the width of the bevel, then it is flat. With s falling from
+    ROUNDNESS at the outline to 0 at the bevel's end, the slope's tangent is s / sqrt(1 - s^2) along
+    the gradient of d.
     """
-    if thing.bevel == 0:
-        flat = np.zeros((3, *d.shape), np.float32)
-        flat[2] = 1
-        return flat, flat[0]
-    s = np.clip(1 + d * (1 / thing.bevel), 0, 1) * np.float32(_ROUNDNESS)
     normal = np.zeros((3, *d.shape), np.float32)
+    if thing.bevel == 0:
+        normal[2] = 1
+        return normal, np.zeros_like(d)
+    s = np.clip(1 + d * (1 / thing.bevel), 0, 1) * _ROUNDNESS
+    upright = np.sqrt(1 - s * s)
+    s *= 0.5 / pixel
     normal[0, :, 1:-1] = d[:, 2:] - d[:, :-2]
     normal[1, 1:-1] = d[2:] - d[:-2]
-    steepness = s / np.sqrt(normal[0] ** 2 + normal[1] ** 2 + 1e-12)
-    normal[:2] *= steepness
-    normal[2] = np.sqrt(np.maximum(1 - normal[0] ** 2 - normal[1] ** 2, 0))
-    arc = np.sqrt(1 - s * s) - (1 - _ROUNDNESS**2) ** 0.5
-    return normal, arc * (thing.bevel / _ROUNDNESS)
+    normal[:2] *= s
+    normal[2] = upright
+    normal *= 1 / np.sqrt(normal[0] ** 2 + normal[1] ** 2 + upright * upright)
+    return normal, (upright - _FLOOR) * (thing.bevel / _ROUNDNESS)
 
 
 def height(thing: Thing) -> float:
     """The most that the relief can rise above the back plane, in radii."""
-    return thing.bevel / _ROUNDNESS * (1 - (1 - _ROUNDNESS**2) ** 0.5)
+    return thing.bevel / _ROUNDNESS * (1 - _FLOOR)
