@@ -94,7 +94,8 @@ def image_tag(figure: Figure, picture: bytes | None = None) -> str:
     width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
     return (
         f'<img src="data:image/png;base64,{encoded}" alt="{html.escape(alt_text(figure))}" '
-        f'width="{width}" height="{height}" style="max-width: 100%; height: auto">'
+        f'width="{width}" height="{height}" decoding="sync" '
+        'style="max-width: 100%; height: auto">'
     )
 
 

@@ -51,10 +51,12 @@ class Explorer:
                 raise ValueError(f"{name} must describe a control, but is {wish!r}")
             if not widget.description:
                 widget.description = name.replace("_", " ")
-            widget.style.description_width = "initial"
             widget.layout.width = "min(32em, 95%)"
             widget.observe(self._redraw, "value")
             self.controls[name] = widget
+        longest = max(len(widget.description) for widget in self.controls.values())
+        for widget in self.controls.values():
+            widget.style.description_width = f"{0.6 * longest + 1:.1f}em"
         self._complaint = HTML()
         self._picture = None
 

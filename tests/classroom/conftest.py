@@ -1,0 +1,17 @@
+"""Classroom tests run on the CPU, draw without a screen, and keep their records to themselves."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pytest
+
+mpl.use("Agg")
+
+
+@pytest.fixture(autouse=True)
+def _classroom(monkeypatch, tmp_path):
+    monkeypatch.setenv("CVCOURSE_DEVICE", "cpu")
+    monkeypatch.setenv("CVCOURSE_RECORDS", str(tmp_path / "records"))
+    monkeypatch.delenv("CVCOURSE_SCALE", raising=False)
+    with mpl.rc_context():
+        yield
+    plt.close("all")

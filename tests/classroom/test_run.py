@@ -1,0 +1,202 @@
+import json
+import random
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from cvcourse.classroom import ClaimError, begin, records
+
+TITLE = "04 One stage, and the class imbalance"
+NAN = float("nan")
+
+
+def record(name="04"):
+    return json.loads((records.folder() / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def run():
+    return begin(TITLE)
+
+
+class TestBegin:
+    def test_one_line_says_what_was_chosen(self, capsys):
+        begin(TITLE, seed=3, minutes=1.5)
+        said = f"{TITLE} · cpu · scale small · seed 3 · takes about 1.5 min on two CPU cores\n"
+        assert capsys.readouterr().out == said
+
+    def test_says_what_it_took_here_last_time(self, capsys):
+        first = begin(TITLE, minutes=1.5)
+        first._started -= 130
+        first.claim("it is so", holds=True)
+        capsys.readouterr()
+        begin(TITLE, minutes=1.5)
+        assert "took 2.2 min here last time" in capsys.readouterr().out
+
+    def test_seeds_everything(self):
+        def draw():
+            begin(TITLE, seed=7)
+            return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+
+        assert draw() == draw()
+
+    def test_run_knows_its_settings(self, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_SCALE", "full")
+        run = begin(TITLE, seed=5)
+        assert (run.device, run.scale, run.seed) == (torch.device("cpu"), "full", 5)
+        assert run.pick(small=1, full=2) == 2
+
+    def test_pick_small(self, run):
+        assert run.pick(small=1, full=2) == 1
+
+    def test_figure_style(self, run):
+        assert mpl.rcParams["figure.constrained_layout.use"]
+        assert mpl.rcParams["figure.dpi"] >= 100
+        assert mpl.rcParams["axes.prop_cycle"].by_key()["color"][0] == "#0072B2"
+
+    def test_bad_scale_leaves_no_record(self, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_SCALE", "tiny")
+        with pytest.raises(ValueError, match="CVCOURSE_SCALE"):
+            begin(TITLE)
+        assert not records.folder().exists()
+
+    def test_title_without_a_word(self):
+        with pytest.raises(ValueError, match="title"):
+            begin(" … ")
+
+
+class TestClaim:
+    @pytest.mark.parametrize(
+        ("numbers", "said"),
+        [
+            ({"better": 0.5, "than": 0.3}, "0.5 > 0.3"),
+            ({"better": 0.5, "than": 0.3, "margin": 0.1}, "0.5 > 0.3 + 0.1"),
+            ({"lower": 0.1, "than": 0.3, "margin": 0.1}, "0.1 < 0.3 - 0.1"),
+            (
+                {"value": 34_014_999, "equals": 34_014_999, "tolerance": 0},
+                "34,014,999 = 34,014,999 ± 0",
+            ),
+            ({"value": 1.0, "equals": 1.0005, "tolerance": 1e-3}, "1 = 1 ± 0.001"),
+            ({"holds": True}, ""),
+            ({"holds": np.bool_(True), "images": 300}, "images 300"),
+            ({"holds": torch.tensor(True)}, ""),
+            ({"better": torch.tensor([2.0]), "than": np.float32(1)}, "2 > 1"),
+            ({"better": 2, "than": 1, "seeds": 3}, "2 > 1, seeds 3"),
+            ({"better": float("inf"), "than": 1}, "inf > 1"),
+        ],
+    )
+    def test_true_sentence_is_printed_with_its_numbers(self, run, capsys, numbers, said):
+        capsys.readouterr()
+        run.claim("focal beats cross-entropy", **numbers)
+        expected = "✓ focal beats cross-entropy" + (f": {said}" if said else "") + "\n"
+        assert capsys.readouterr().out == expected
+        assert record()["claims"][-1]["holds"] is True
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            {"better": 0.3, "than": 0.3},
+            {"better": 0.39, "than": 0.3, "margin": 0.1},
+            {"better": NAN, "than": 0.3},
+            {"better": 0.3, "than": NAN},
+            {"lower": 0.25, "than": 0.3, "margin": 0.1},
+            {"lower": NAN, "than": 0.3},
+            {"value": 1.0, "equals": 1.1, "tolerance": 0.05},
+            {"value": NAN, "equals": NAN, "tolerance": 1},
+            {"holds": False},
+            {"holds": True, "loss": NAN},
+        ],
+    )
+    def test_false_sentence_is_recorded_and_raises(self, run, numbers):
+        with pytest.raises(ClaimError, match="does not hold: focal beats cross-entropy"):
+            run.claim("focal beats cross-entropy", **numbers)
+        assert record()["claims"][-1]["holds"] is False
+
+    @pytest.mark.parametrize(
+        "numbers",
+        [
+            {},
+            {"better": 1},
+            {"than": 1},
+            {"better": 2, "lower": 0, "than": 1},
+            {"better": 2, "than": 1, "holds": True},
+            {"value": 1, "equals": 1},
+            {"value": 1, "equals": 1, "tolerance": 0, "than": 2},
+            {"holds": 0.3},
+            {"better": "much", "than": 1},
+            {"better": torch.ones(2), "than": 1},
+            {"better": 2, "than": 1, "margin": -1},
+        ],
+    )
+    def test_arguments_that_fit_no_form(self, run, numbers):
+        with pytest.raises(ValueError, match=r"claim\(\) takes exactly one|must"):
+            run.claim("something", **numbers)
+        assert record()["claims"] == []
+
+
+class TestRecord:
+    def test_tells_all_about_the_run(self, run):
+        run.claim("it is so", better=2, than=1, images=5)
+        run.claim("nothing is infinite", holds=True, most=float("inf"))
+        told = record()
+        assert told["title"] == TITLE
+        assert (told["device"], told["scale"], told["seed"]) == ("cpu", "small", 0)
+        assert told["seconds"] >= 0
+        assert told["peak_memory_mb"] > 50
+        assert {"python", "torch", "numpy", "cvcourse"} <= told["versions"].keys()
+        assert told["claims"][0] == {
+            "sentence": "it is so",
+            "holds": True,
+            "better": 2.0,
+            "than": 1.0,
+            "margin": 0.0,
+            "images": 5.0,
+        }
+        assert told["claims"][1]["most"] == "inf"
+
+    def test_time_goes_on_with_each_claim(self, run):
+        run.claim("first", holds=True)
+        run._started -= 10
+        run.claim("second", holds=True)
+        assert 10 <= record()["seconds"] < 30
+
+    def test_rerun_replaces_it(self, run):
+        run.claim("old", holds=True)
+        begin(TITLE)
+        assert record()["claims"] == []
+        assert [path.name for path in records.folder().iterdir()] == ["04.json"]
+
+    def test_only_the_first_process_writes(self, monkeypatch):
+        monkeypatch.setenv("RANK", "1")
+        begin(TITLE)
+        assert not records.folder().exists()
+
+    @pytest.mark.parametrize(
+        ("title", "name"), [("04b More", "04b"), ("X8: Blur", "x8-blur"), ("Try this", "try-this")]
+    )
+    def test_name(self, title, name):
+        begin(title)
+        assert record(name)["title"] == title
+
+    def test_damaged_record_is_no_obstacle(self, run):
+        (records.folder() / "04.json").write_text("{")
+        begin(TITLE)
+        assert record()["claims"] == []
+
+
+class TestFolder:
+    def test_root_of_the_course(self, monkeypatch, tmp_path):
+        monkeypatch.delenv("CVCOURSE_RECORDS")
+        (tmp_path / "pyproject.toml").write_text('[project]\nname = "cvcourse"\n')
+        (tmp_path / "lessons").mkdir()
+        monkeypatch.chdir(tmp_path / "lessons")
+        assert records.folder() == tmp_path / "build" / "records"
+
+    @pytest.mark.parametrize("other", ['[project]\nname = "else"\n', "[tool.x]\n", "not toml ["])
+    def test_elsewhere_it_is_the_current_folder(self, monkeypatch, tmp_path, other):
+        monkeypatch.delenv("CVCOURSE_RECORDS")
+        (tmp_path / "pyproject.toml").write_text(other)
+        monkeypatch.chdir(tmp_path)
+        assert records.folder() == tmp_path / "build" / "records"
