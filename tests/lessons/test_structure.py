@@ -21,14 +21,7 @@ SECTIONS = [
     "Exercises",
     "What to remember",
 ]
-CARD = [
-    "**Question**",
-    "**After this you can**",
-    "**Before**",
-    "**Time**",
-    "**Papers**",
-    "**Data**",
-]
+CARD = ["Question", "After this you can", "Before", "Time", "Papers", "Data"]
 
 pytestmark = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 
