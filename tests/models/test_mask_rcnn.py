@@ -1,0 +1,127 @@
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from cvcourse.models.faster_rcnn import FasterRCNN
+from cvcourse.models.mask_rcnn import MaskRCNN, crop_masks
+from tests import oracle
+from tests.models import golden
+from tests.models.small import small_batch, small_detector
+
+NAME = "maskrcnn_resnet50_fpn"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return golden.build_as(NAME, MaskRCNN)
+
+
+@pytest.fixture(scope="module")
+def run(model):
+    stages = golden.capture(model, ["roi_heads.mask_predictor"])
+    with torch.no_grad():
+        return model(oracle.detection_batch(torch.float64)[0]), stages
+
+
+def test_state_dict_is_torchvisions(model):
+    meta, _ = oracle.model_golden(NAME)
+    assert {k: list(v.shape) for k, v in model.state_dict().items()} == meta["state_dict"]
+
+
+def test_mask_logits(run):
+    _, arrays = oracle.model_golden(NAME)
+    golden.assert_close(run[1]["roi_heads.mask_predictor"][::5], arrays["mask/logits"], atol=5e-5)
+
+
+def test_detections(run):
+    golden.assert_detections_are_golden(run[0], NAME)
+
+
+def test_masks(run):
+    _, arrays = oracle.model_golden(NAME)
+    for i, found in enumerate(run[0]):
+        masks = found["masks"]
+        assert list(masks.shape) == arrays[f"det/{i}/masks_shape"].tolist()
+        packed = np.packbits((masks > 0.5).numpy())
+        assert np.array_equal(packed, arrays[f"det/{i}/masks_gt_0.5_packed"])
+        golden.assert_close(masks[:, :, ::4, ::4], arrays[f"det/{i}/masks_soft_every4"], atol=2e-6)
+
+
+def test_training():
+    meta, _ = oracle.model_golden(NAME)
+    model = golden.build_as(NAME, MaskRCNN, **meta["sample_all"])
+    golden.assert_training_is_golden(model, NAME, "frozen_bn_sample_all_f64", masks=True)
+
+
+def test_published_parameter_counts():
+    with torch.device("meta"):
+        model, five = MaskRCNN(), MaskRCNN(5)
+    assert golden.parameter_count(model) == 44_401_393
+    assert golden.parameter_count(model, trainable_only=True) == 44_178_993
+    assert golden.parameter_count(five) == 43_938_541
+
+
+def test_options_of_faster_rcnn_are_the_same_and_reach_it():
+    faster = inspect.signature(FasterRCNN).parameters
+    mask = inspect.signature(MaskRCNN).parameters
+    assert {name: mask[name].default for name in faster} == {
+        name: parameter.default for name, parameter in faster.items()
+    }
+    model = small_detector(MaskRCNN, box_score_thresh=0.3, rpn_nms_thresh=0.6, max_size=77)
+    assert model.roi_heads.score_thresh == 0.3
+    assert model.rpn.nms_thresh == 0.6
+    assert model.prepare.max_size == 77
+
+
+def test_names_of_old_checkpoints_are_understood():
+    state = small_detector(MaskRCNN).state_dict()
+    old = {k.replace("mask_head.0.0.", "mask_head.mask_fcn1."): v for k, v in state.items()}
+    assert "roi_heads.mask_head.mask_fcn1.weight" in old
+    small_detector(MaskRCNN).load_state_dict(old, strict=True)
+
+
+def test_cropped_masks_equal_torchvisions():
+    arrays = oracle.goldens()
+    boxes = arrays["mask/gt_boxes_of_ellipses"]
+    masks = torch.stack([_ellipse(box, 80, 100) for box in boxes])
+    crops = crop_masks(masks, arrays["mask/idx"].long(), arrays["mask/boxes"], 28)
+    torch.testing.assert_close(crops, arrays["mask/project_28"].to(crops.dtype), atol=1e-6, rtol=0)
+
+
+def _ellipse(box, height, width):
+    from tests.oracles.fill_weights import ellipse_mask
+
+    return ellipse_mask(box, height, width)
+
+
+def test_no_object_gives_a_mask_loss_of_zero_with_a_gradient():
+    model = small_detector(MaskRCNN)
+    images, targets = small_batch(masks=True)
+    nothing = [{k: v[:0] for k, v in target.items()} for target in targets]
+    losses = model(images, nothing)
+    assert losses["loss_mask"] == 0
+    losses["loss_mask"].backward()
+    gradient = model.roi_heads.mask_predictor.conv5_mask.weight.grad
+    assert torch.equal(gradient, torch.zeros_like(gradient))
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (None, r"targets\[1\]: no \['masks'\] in \['boxes', 'labels'\]"),
+        (
+            torch.ones(1, 4, 4),
+            r"targets\[1\]\['masks'\]: expected shape \(1, 48, 64\), got \(1, 4, 4\)",
+        ),
+    ],
+)
+def test_bad_masks_are_named(masks, message):
+    images, targets = small_batch(masks=True)
+    targets[1]["masks"] = masks
+    if masks is None:
+        del targets[1]["masks"]
+    with pytest.raises(ValueError, match=message):
+        small_detector(MaskRCNN)(images, targets)
