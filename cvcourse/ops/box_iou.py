@@ -22,14 +22,14 @@ def box_iou(
     Raises ValueError if a last axis is not 4.
     """
     intersection, union = intersection_and_union(boxes1, boxes2)
-    return intersection / union.clamp_(min=torch.finfo(union.dtype).tiny)
+    return intersection.div_(union.clamp_(min=torch.finfo(union.dtype).tiny))
 
 
 def intersection_and_union(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     """Areas, both (..., n, m). One plane per side and in place: each temporary is an (n, m)."""
     left1, top1, right1, bottom1, left2, top2, right2, bottom2 = sides(boxes1, boxes2)
-    width = torch.minimum(right1, right2).sub_(torch.maximum(left1, left2)).relu_()
-    height = torch.minimum(bottom1, bottom2).sub_(torch.maximum(top1, top2)).relu_()
+    width = torch.minimum(right1, right2).sub_(torch.maximum(left1, left2)).clamp_(min=0)
+    height = torch.minimum(bottom1, bottom2).sub_(torch.maximum(top1, top2)).clamp_(min=0)
     intersection = width.mul_(height)
     area1 = (right1 - left1) * (bottom1 - top1)  # (..., n, 1)
     area2 = (right2 - left2) * (bottom2 - top2)  # (..., 1, m)
@@ -39,8 +39,8 @@ def intersection_and_union(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tens
 def hull(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     """Width and height of the smallest box around each pair, both (..., n, m)."""
     left1, top1, right1, bottom1, left2, top2, right2, bottom2 = sides(boxes1, boxes2)
-    width = torch.maximum(right1, right2).sub_(torch.minimum(left1, left2)).relu_()
-    height = torch.maximum(bottom1, bottom2).sub_(torch.minimum(top1, top2)).relu_()
+    width = torch.maximum(right1, right2).sub_(torch.minimum(left1, left2)).clamp_(min=0)
+    height = torch.maximum(bottom1, bottom2).sub_(torch.minimum(top1, top2)).clamp_(min=0)
     return width, height
 
 
@@ -49,4 +49,6 @@ def sides(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, ...]:
     check_boxes("boxes1", boxes1)
     check_boxes("boxes2", boxes2)
     boxes1, boxes2 = as_float(boxes1, boxes2)
-    return (*boxes1[..., :, None, :].unbind(-1), *boxes2[..., None, :, :].unbind(-1))
+    columns = boxes1.movedim(-1, 0)[..., :, None]
+    rows = boxes2.movedim(-1, 0).contiguous()[..., None, :]
+    return (*columns, *rows)

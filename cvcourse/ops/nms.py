@@ -12,9 +12,9 @@ from cvcourse.ops._checks import (
     check_ndim,
     check_same_length,
 )
-from cvcourse.ops.box_iou import box_iou
 
-PAIRS = 1 << 19  # boxes of a block times boxes after it: bounds the memory, keeps it in the cache
+BLOCK = 256  # candidates settled at a time
+PAIRS = 1 << 18  # compared at a time: 3 MB of work space, which stays in the cache
 
 
 def nms(
@@ -78,6 +78,7 @@ def _suppress(
     iou_threshold: float,
     max_output: int | None,
 ) -> Tensor:
+    """Block after block: settle the best candidates among themselves, then drop what they cover."""
     check_boxes("boxes", boxes)
     check_ndim("boxes", boxes, "(n, 4)")
     check_ndim("scores", scores, "(n)")
@@ -87,34 +88,68 @@ def _suppress(
         raise ValueError(f"max_output must be at least 0, got {max_output}")
     (boxes,) = as_float(boxes.detach())
     limit = _largest_not_above(iou_threshold, boxes.dtype)
-    left = scores.detach().sort(descending=True, stable=True).indices  # candidates, best first
-    kept, count = [], 0
-    while len(left) and (max_output is None or count < max_output):
-        size = min(256, max(16, PAIRS // len(left)))
-        block = left[:size]
-        over = box_iou(boxes[block], boxes[left]) > limit  # (block, left)
-        if groups is not None:
-            over &= groups[block, None] == groups[left]
-        keep = _greedy(over[:, : len(block)])
-        left = left[size:][~over[keep, size:].any(0)]
-        kept.append(block[keep])
-        count += len(kept[-1])
-    return torch.cat([left[:0], *kept])[:max_output]
+    order = scores.detach().sort(descending=True, stable=True).indices
+    rank = torch.arange(len(order), device=order.device)
+    group = torch.zeros_like(rank)
+    if groups is not None:
+        group, rank = groups[order].sort(stable=True)  # group after group, best first in each
+    sides = _sides(boxes[order[rank]])
+    space = sides.new_empty(3, PAIRS)
+    kept, enough = [rank[:0]], max_output if groups is None else None
+    while len(rank) and (enough is None or sum(map(len, kept)) < enough):
+        block, block_group = sides[:, :BLOCK], group[:BLOCK]
+        covers = _iou(block, block, space) > limit
+        keep = _greedy(covers & (block_group[:, None] == block_group))
+        kept.append(rank[:BLOCK][keep])
+        rank, group, sides = rank[BLOCK:], group[BLOCK:], sides[:, BLOCK:]
+        # After the block, only candidates of its last group can be covered, and they come first.
+        rows = block[:, keep & (block_group == block_group[-1])]
+        near = len(rank) if groups is None else int((group == block_group[-1]).sum())
+        stays = torch.ones_like(rank, dtype=torch.bool)
+        for i in range(0, near, PAIRS // BLOCK):
+            part = slice(i, min(near, i + PAIRS // BLOCK))
+            stays[part] = _iou(rows, sides[:, part], space).amax(0) <= limit
+        rank, group, sides = rank[stays], group[stays], sides[:, stays]
+    chosen = torch.cat(kept)
+    return order[chosen if groups is None else chosen.sort().values][:max_output]
+
+
+def _sides(boxes: Tensor) -> Tensor:
+    """x1, y1, x2, y2 and area, (5, n); a box that overlaps nothing becomes a point of area 1."""
+    x1, y1, x2, y2 = boxes.unbind(1)
+    area = (x2 - x1) * (y2 - y1)
+    proper = (x2 > x1) & (y2 > y1) & (area > 0) & area.isfinite()
+    harmless = boxes.new_tensor((0, 0, 0, 0, 1))[:, None]
+    return torch.where(proper, torch.stack((x1, y1, x2, y2, area)), harmless)
+
+
+def _iou(rows: Tensor, columns: Tensor, space: Tensor) -> Tensor:
+    """IoU of (5, n) with (5, m) from `_sides`, below zero for some that lie apart.
+
+    A fourth of the time of `box_iou`: no fresh memory, and no step for what `_sides` rules out.
+    """
+    n, m = rows.shape[1], columns.shape[1]
+    width, height, other = (each[: n * m].view(n, m) for each in space)
+    left, top, right, bottom, area = rows[:, :, None]
+    torch.minimum(right, columns[2], out=width).sub_(torch.maximum(left, columns[0], out=other))
+    torch.minimum(bottom, columns[3], out=height).sub_(torch.maximum(top, columns[1], out=other))
+    intersection = width.clamp_(min=0).mul_(height)
+    union = torch.add(area, columns[4], out=other).sub_(intersection)
+    return intersection.div_(union)
 
 
 def _greedy(over: Tensor) -> Tensor:
-    """Which of n boxes, best first, stay; `over[i, j]`: i suppresses j if i < j and i stays.
+    """Which of n boxes, best first, stay, if `over[i, j]` says that i and j overlap too much.
 
-    "j stays unless one that stays suppresses it" has one solution, since j depends on those before
-    it alone; repeating it from "all stay" settles one more box each time at least, usually all of
-    them within a few rounds.
+    A box stays unless one before it stays and covers it. Each round settles at least one more box:
+    after round i, the first i are right, and nothing changes once all are.
     """
-    over = over.triu(1)
-    keep = torch.ones_like(over[0])
+    covers = over.triu(1).float()
+    keep = covers.new_ones(len(covers))
     while True:
-        still = ~over[keep].any(0)
+        still = (keep @ covers == 0).float()
         if torch.equal(still, keep):
-            return keep
+            return keep.bool()
         keep = still
 
 
