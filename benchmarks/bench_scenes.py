@@ -2,7 +2,8 @@
 
 There is no peer that makes the same pictures, so nothing here is a ratio, and
 `python -m benchmarks` finds no case. The wanted rate is the project's own: 300 pictures of
-128 x 128 with 4 objects. Times are of the process, not of the wall clock, so that other programs disturb them less.
+128 x 128 with 4 objects. Times are of the process, not of the wall clock, so that other programs
+disturb them less.
 """
 
 import argparse
