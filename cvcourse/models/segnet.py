@@ -20,7 +20,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cvcourse.models.vgg import VGG16_STAGES
-from cvcourse.ops.max_unpool import max_unpool
+from cvcourse.ops import max_unpool
 
 
 def conv_bn_relu(in_channels: int, out_channels: int, kernel_size: int = 3) -> list[nn.Module]:
