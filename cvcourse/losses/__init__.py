@@ -1,1 +1,61 @@
+"""Losses: functions of tensors that return what to minimise. One concept a file."""
 
+from cvcourse.losses.batch_all import batch_all_triplet_loss
+from cvcourse.losses.batch_hard import batch_hard_triplet_loss, mine_batch_hard
+from cvcourse.losses.box_iou import (
+    complete_box_iou_loss,
+    distance_box_iou_loss,
+    generalized_box_iou_loss,
+)
+from cvcourse.losses.contrastive import contrastive_loss
+from cvcourse.losses.dice import dice_loss, soft_dice_score
+from cvcourse.losses.distance_weighted import mine_distance_weighted
+from cvcourse.losses.distillation import distillation_loss
+from cvcourse.losses.feature_extractor import FeatureExtractor
+from cvcourse.losses.gradient import gradient_loss
+from cvcourse.losses.gram import gram_matrix, style_loss
+from cvcourse.losses.hard_negatives import mine_hard_negatives
+from cvcourse.losses.info_nce import info_nce_loss
+from cvcourse.losses.lovasz_hinge import lovasz_hinge_loss
+from cvcourse.losses.lovasz_softmax import lovasz_softmax_loss
+from cvcourse.losses.nt_xent import nt_xent_loss
+from cvcourse.losses.pairwise_contrastive import pairwise_contrastive_loss
+from cvcourse.losses.perceptual import perceptual_loss
+from cvcourse.losses.semi_hard import mine_semi_hard
+from cvcourse.losses.sigmoid_focal import sigmoid_focal_loss
+from cvcourse.losses.smoothness import edge_aware_smoothness_loss, total_variation
+from cvcourse.losses.softmax_focal import softmax_focal_loss
+from cvcourse.losses.supcon import supcon_loss
+from cvcourse.losses.triplet_margin import triplet_margin_loss
+
+__all__ = [
+    "FeatureExtractor",
+    "batch_all_triplet_loss",
+    "batch_hard_triplet_loss",
+    "complete_box_iou_loss",
+    "contrastive_loss",
+    "dice_loss",
+    "distance_box_iou_loss",
+    "distillation_loss",
+    "edge_aware_smoothness_loss",
+    "generalized_box_iou_loss",
+    "gradient_loss",
+    "gram_matrix",
+    "info_nce_loss",
+    "lovasz_hinge_loss",
+    "lovasz_softmax_loss",
+    "mine_batch_hard",
+    "mine_distance_weighted",
+    "mine_hard_negatives",
+    "mine_semi_hard",
+    "nt_xent_loss",
+    "pairwise_contrastive_loss",
+    "perceptual_loss",
+    "sigmoid_focal_loss",
+    "soft_dice_score",
+    "softmax_focal_loss",
+    "style_loss",
+    "supcon_loss",
+    "total_variation",
+    "triplet_margin_loss",
+]

@@ -1,0 +1,68 @@
+"""Lovász softmax: the Jaccard loss of a multi-class segmentation, made convex in the errors."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Integer
+from torch import Tensor
+
+from cvcourse.losses._checks import check_choice, check_class_map, check_values
+from cvcourse.losses._lovasz import lovasz_extension
+from cvcourse.losses._reduce import at_least_float32, reduce_loss
+
+
+def lovasz_softmax_loss(
+    logits: Float[Tensor, "batch classes *space"],
+    target: Integer[Tensor, "batch *space"],
+    classes: str | Sequence[int] = "present",
+    per_image: bool = False,
+    ignore_index: int | None = None,
+) -> Float[Tensor, ""]:
+    r"""Surrogate of 1 - mIoU, on the probabilities' errors.
+
+    .. math:: L = \operatorname{avg}_c \overline{Δ_{J_c}}(|[t_i = c] - softmax(x_i)_c|)
+
+    Args:
+        logits: (B, C, ...); the softmax is inside.
+        target: (B, ...) class indices in [0, C) or `ignore_index`.
+        classes: which to average: "present" in the target, "all", or a list of them.
+        per_image: mean of the losses of the images; otherwise one loss over all pixels.
+        ignore_index: label of pixels that do not count; None: all count.
+
+    **Conventions**: equals the authors' lovasz_softmax of the probabilities. A class that is
+    averaged though absent has its largest error as loss. Without pixels that count, or classes,
+    the loss of an image is 0, and counts in the mean. Equal errors are taken in the order of the
+    pixels. Half precision is computed and returned in float32. nan stays nan.
+
+    Raises ValueError for another dtype, shape or class and, on the CPU, for labels outside [0, C)
+    (elsewhere they are of no class); on the CPU in float32 it cannot be differentiated twice
+    (RuntimeError).
+
+    Reference: Berman et al. 2018, arXiv:1705.08790.
+    """
+    check_class_map(logits, target)
+    check_values("target", target, logits.shape[1] - 1, ignore_index)
+    chosen = _chosen(classes, logits.shape[1])
+    p = at_least_float32(logits).softmax(1)[:, chosen].flatten(2)  # (B, chosen, pixels)
+    t = target.flatten(1)  # (B, pixels)
+    if not per_image:
+        p, t = p.transpose(0, 1).flatten(1)[None], t.flatten()[None]  # as one image
+    ids = torch.arange(logits.shape[1], device=t.device)[chosen]
+    foreground = t[:, None] == ids[:, None]
+    errors = (foreground.to(p.dtype) - p).abs()
+    if ignore_index is not None:
+        ignored = (t == ignore_index)[:, None]
+        errors, foreground = errors.masked_fill(ignored, 0), foreground & ~ignored
+    losses = lovasz_extension(errors.flatten(0, 1), foreground.flatten(0, 1)).view(p.shape[:2])
+    counts = foreground.any(2) if classes == "present" else torch.ones_like(losses)
+    return reduce_loss((losses * counts).sum(1) / counts.sum(1).clamp(min=1), "mean")
+
+
+def _chosen(classes: str | Sequence[int], number: int) -> slice | list[int]:
+    """What to index the classes with."""
+    if isinstance(classes, str):
+        check_choice("classes", classes, ("present", "all"))
+        return slice(None)
+    if not classes or not all(0 <= c < number for c in classes):
+        raise ValueError(f"classes must be indices in [0, {number}), got {classes!r}")
+    return list(classes)
