@@ -8,8 +8,9 @@ from torch import Tensor
 from cvcourse.ops._checks import as_float, check_boxes
 
 
-def split_rois(boxes: Tensor | Sequence[Tensor], batch_size: int) -> tuple[Tensor, Tensor]:
+def split_rois(boxes: Tensor | Sequence[Tensor], input: Tensor) -> tuple[Tensor, Tensor]:
     """Image of each RoI (K,) int64, and boxes (K, 4), from (K, 5) or from one (n, 4) per image."""
+    batch_size = len(input)
     if isinstance(boxes, Tensor):
         if boxes.ndim != 2 or boxes.shape[1] != 5:
             raise ValueError(
@@ -22,11 +23,12 @@ def split_rois(boxes: Tensor | Sequence[Tensor], batch_size: int) -> tuple[Tenso
         raise ValueError(f"boxes must have one tensor per image, {batch_size}, got {len(boxes)}")
     for each in boxes:
         check_boxes("boxes", each)
-    counts = torch.tensor([len(each) for each in boxes], device=boxes[0].device)
-    image = torch.arange(batch_size, device=counts.device).repeat_interleave(
-        counts, output_size=sum(len(each) for each in boxes)
+    counts = [len(each) for each in boxes]
+    image = torch.arange(batch_size, device=input.device).repeat_interleave(
+        torch.tensor(counts, dtype=torch.int64, device=input.device), output_size=sum(counts)
     )
-    return image, torch.cat(as_float(*(each.detach() for each in boxes)))
+    none = torch.empty(0, 4, device=input.device)
+    return image, torch.cat(as_float(none, *(each.detach() for each in boxes)))
 
 
 def _image_index(index: Tensor, batch_size: int) -> Tensor:

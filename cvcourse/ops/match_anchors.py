@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from cvcourse.ops._checks import check_fraction, check_ndim
+from cvcourse.ops._checks import check_floating, check_fraction, check_ndim
 
 BACKGROUND = -1
 BETWEEN = -2
@@ -35,6 +35,7 @@ def match_anchors(
     Reference: Ren et al., Faster R-CNN, 2015, arXiv:1506.01497, section 3.1.2.
     """
     check_ndim("iou", iou, "(objects, anchors)")
+    check_floating("iou", iou)
     check_fraction("high_threshold", high_threshold)
     check_fraction("low_threshold", low_threshold)
     if low_threshold > high_threshold:

@@ -48,11 +48,13 @@ def multiscale_roi_align(
     for each in features:
         check_ndim("features", each, "(batch, channels, height, width)")
         check_floating("features", each)
+    if not features or not image_sizes or min(f.shape[2] for f in features) == 0:
+        raise ValueError("features and image_sizes must not be empty")
     height = max(h for h, _ in image_sizes)
     strides = [2 ** round(math.log2(height / f.shape[2])) for f in features]
     if any(2 * fine != coarse for fine, coarse in pairwise(strides)):
         raise ValueError(f"features must halve from level to level, got strides {strides}")
-    image, rois = split_rois(boxes, len(features[0]))
+    image, rois = split_rois(boxes, features[0])
     finest = round(math.log2(strides[0]))
     level = fpn_level(
         rois,

@@ -64,7 +64,9 @@ def _resampling(first: int, last: int, length: int, mask: Tensor) -> tuple[slice
     cells = len(mask)
     count = max(last - first + 1, 1)
     start, stop = max(first, 0), max(min(first + count, length), 0)
-    pixel = torch.arange(start, max(start, stop), dtype=mask.dtype, device=mask.device) - first
+    pixel = torch.arange(start, max(start, stop), dtype=mask.dtype, device=mask.device) - float(
+        first
+    )
     position = ((pixel + 0.5) * (cells / count) - 0.5).clamp(0, cells - 1)
     cell = torch.arange(cells, device=mask.device)
     weight = (1 - (position[:, None] - cell).abs()).clamp(min=0)  # (pixels, cells)

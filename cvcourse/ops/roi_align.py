@@ -46,7 +46,7 @@ def roi_align(
     check_ndim("input", input, "(batch, channels, height, width)")
     check_floating("input", input)
     check_positive("spatial_scale", spatial_scale)
-    image, rois = split_rois(boxes, len(input))
+    image, rois = split_rois(boxes, input)
     level = torch.zeros_like(image)
     return align_levels(
         [input], level, image, rois * spatial_scale, output_size, sampling_ratio, aligned
@@ -71,80 +71,84 @@ def align_levels(
     features, rois = as_float(table, rois)
     pixels = [len(m) * h * w for m, h, w in zip(maps, heights, widths, strict=True)]
     firsts = [sum(pixels[:i]) for i in range(len(pixels))]
-    height, width, first = torch.tensor((heights, widths, firsts), device=level.device)[:, level]
-    first = first + image * height * width  # (K,), row of the top left pixel of its map
+    like = {"dtype": torch.int32, "device": level.device}
+    height, width, first = torch.tensor((heights, widths, firsts), **like)[:, level]
+    first = first + image.int() * height * width  # row of the table that has its top left pixel
+    places = torch.stack((first, height, width), dim=1)  # (K, 3)
 
     if aligned:
         rois = rois - 0.5
-    size = rois[:, 2:] - rois[:, :2]  # (K, xy)
+    size = rois[:, 2:] - rois[:, :2]
     if not aligned:
         size = size.clamp(min=1)
     boxes = torch.cat((rois[:, :2], size), dim=1)  # (K, x y width height)
-    where = torch.stack((first, height, width), dim=1)  # (K, 3)
+
     if sampling_ratio > 0:
-        samples = (sampling_ratio, sampling_ratio)
-        out = _weighted_sums(features, *_terms(boxes, where, bins, samples))
+        out = _sample(features, boxes, places, bins, (sampling_ratio, sampling_ratio))
     else:
-        out = _align_adaptively(features, boxes, where, bins)
-    out = out.unflatten(0, (len(rois), *bins))  # (K, P, Q, C)
-    return out.permute(0, 3, 1, 2).contiguous().to(table.dtype)
+        out = _sample_adaptively(features, boxes, places, bins)
+    return out.permute(0, 3, 1, 2).contiguous().to(table.dtype)  # (K, C, P, Q)
 
 
-def _terms(
-    boxes: Tensor, where: Tensor, bins: tuple[int, int], samples: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
-    """Rows of the table, and weights, that each cell of each box sums: both (K P Q, terms)."""
+def _sample(
+    table: Tensor, boxes: Tensor, places: Tensor, bins: tuple[int, int], samples: tuple[int, int]
+) -> Tensor:
+    """Each cell of each box is a weighted sum of rows of `table`, (K, P, Q, C)."""
     x, y, width, height = boxes.unbind(1)
-    first, map_height, map_width = where.unbind(1)
-    row, row_weight = _axis_terms(y, height, map_height, bins[0], samples[0])  # (K, P, 2n)
-    column, column_weight = _axis_terms(x, width, map_width, bins[1], samples[1])  # (K, Q, 2n)
+    first, map_height, map_width = places.unbind(1)
+    row, row_weight = _axis(y, height, map_height, bins[0], samples[0])  # (K, P, 2n)
+    column, column_weight = _axis(x, width, map_width, bins[1], samples[1])  # (K, Q, 2n)
     row = first[:, None, None] + row * map_width[:, None, None]
     pixel = row[:, :, None, :, None] + column[:, None, :, None, :]  # (K, P, Q, 2n, 2n)
     weight = row_weight[:, :, None, :, None] * column_weight[:, None, :, None, :]
-    return pixel.flatten(3).flatten(0, 2), weight.flatten(3).flatten(0, 2)
+    out = F.embedding_bag(
+        pixel.flatten(3).flatten(0, 2),
+        table,
+        mode="sum",
+        per_sample_weights=weight.flatten(3).flatten(0, 2),
+    )
+    return out.unflatten(0, (len(boxes), *bins))
 
 
-def _axis_terms(
+def _axis(
     start: Tensor, size: Tensor, length: Tensor, bins: int, samples: int
 ) -> tuple[Tensor, Tensor]:
-    """The same along one axis: each sample lies between two pixels. Both (K, bins, 2 samples)."""
+    """Along an axis: the two pixels around each sample, and their weights; (K, bins, 2 samples)."""
     start, size, length = (t[:, None, None] for t in (start, size, length))
-    cell = size / bins
-    inside_cell = (torch.arange(samples, device=start.device) + 0.5) * cell / samples
-    position = start + torch.arange(bins, device=start.device)[:, None] * cell + inside_cell
+    cell = torch.arange(bins, device=start.device)[:, None]
+    sample = torch.arange(samples, device=start.device)
+    position = start + cell * (size / bins) + (sample + 0.5) * (size / bins) / samples
     outside = (position < -1) | (position > length)
     position = torch.minimum(position.clamp(min=0), length - 1)
     low = position.floor()
     fraction = position - low
-    low = low.nan_to_num(0).long()
-    weight = torch.cat((1 - fraction, fraction), dim=2).masked_fill(outside.repeat(1, 1, 2), 0)
-    return torch.cat((low, torch.minimum(low + 1, length - 1)), dim=2), weight / samples
+    weight = torch.cat((1 - fraction, fraction), dim=2) / samples
+    low = low.nan_to_num(0).int()
+    pixel = torch.cat((low, torch.minimum(low + 1, length - 1)), dim=2)
+    return pixel, weight.masked_fill(outside.repeat(1, 1, 2), 0)
 
 
-def _weighted_sums(table: Tensor, index: Tensor, weight: Tensor) -> Tensor:
-    """Row i of the result is the sum over j of weight[i, j] * table[index[i, j]]."""
-    return F.embedding_bag(index, table, mode="sum", per_sample_weights=weight.to(table.dtype))
-
-
-def _align_adaptively(table: Tensor, boxes: Tensor, where: Tensor, bins: tuple[int, int]) -> Tensor:
-    """Boxes that take equally many samples go together."""
+def _sample_adaptively(
+    table: Tensor, boxes: Tensor, places: Tensor, bins: tuple[int, int]
+) -> Tensor:
+    """`_sample` with ceil(size / bins) samples; boxes that take equally many go together."""
+    cells = bins[0] * bins[1]
     size = boxes[:, 2:].nan_to_num(1, posinf=1).clamp(min=0)
     samples = torch.ceil(size / size.new_tensor((bins[1], bins[0])))  # (K, xy)
-    if (samples.prod(1) * 4 * bins[0] * bins[1] > MOST_TERMS).any():
+    terms = 4 * cells * samples.prod(1)  # of each box
+    if (terms > MOST_TERMS).any():
         raise ValueError(
-            f"boxes: one of {size.prod(1).max().item():.3g} square pixels takes too many samples; "
+            f"boxes: one takes {terms.max().item() / 4:.3g} samples, {MOST_TERMS // 4} at most; "
             "clip it to the image or set sampling_ratio"
         )
-    cells = bins[0] * bins[1]
-    out = table.new_zeros(len(boxes), cells, table.shape[1])
-    kinds, kind = samples.long().unique(dim=0, return_inverse=True)
-    for number, (nx, ny) in enumerate(kinds.tolist()):
-        if nx and ny:
-            for chosen in (
-                (kind == number).nonzero().squeeze(1).split(MOST_TERMS // (4 * cells * nx * ny))
-            ):
-                terms = _terms(boxes[chosen], where[chosen], bins, (ny, nx))
-                out = out.index_copy(
-                    0, chosen, _weighted_sums(table, *terms).unflatten(0, (-1, cells))
-                )
-    return out.flatten(0, 1)
+    kinds, kind, counts = samples.int().unique(dim=0, return_inverse=True, return_counts=True)
+    order = kind.argsort()
+    done = [table.new_zeros(0, *bins, table.shape[1])]
+    groups = order.split(counts.tolist())
+    for (nx, ny), group in zip(kinds.tolist(), groups, strict=True):
+        if nx * ny == 0:
+            done.append(table.new_zeros(len(group), *bins, table.shape[1]))
+            continue
+        for part in group.split(MOST_TERMS // (4 * cells * nx * ny)):
+            done.append(_sample(table, boxes[part], places[part], bins, (ny, nx)))
+    return torch.cat(done)[order.argsort()]

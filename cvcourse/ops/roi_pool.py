@@ -38,7 +38,7 @@ def roi_pool(
     check_floating("input", input)
     check_positive("spatial_scale", spatial_scale)
     rows, columns = pair("output_size", output_size)
-    image, rois = split_rois(boxes, len(input))
+    image, rois = split_rois(boxes, input)
     rois = rois * spatial_scale
     if not rois.isfinite().all():
         raise ValueError("boxes must be finite")

@@ -38,8 +38,8 @@ def soft_nms(
 
     Returns the indices kept, in the order taken, and their lowered scores, which never increase.
 
-    **Conventions**: of equal scores the lower index comes first; scores of nan are dropped; the
-    result carries no gradient. One step per box kept, each over all boxes.
+    **Conventions**: of equal scores the lower index comes first; scores of nan are dropped; a box
+    with nan lowers no score; no gradient. One step per box kept, each over all boxes left.
 
     Raises ValueError for wrong shapes, an unknown `method`, `sigma` not positive.
 
@@ -53,18 +53,19 @@ def soft_nms(
     check_choice("method", method, METHODS)
     check_positive("sigma", sigma)
     check_fraction("iou_threshold", iou_threshold)
-    (boxes,), scores = as_float(boxes.detach()), scores.detach()
+    dtype = scores.dtype
+    (boxes,), (scores,) = as_float(boxes.detach()), as_float(scores.detach())
     left = torch.arange(len(boxes), device=boxes.device)
     kept, kept_scores = [left[:0]], [scores[:0]]
     while True:
         high = scores >= score_threshold
         boxes, scores, left = boxes[high], scores[high], left[high]
         if not len(left):
-            return torch.cat(kept), torch.cat(kept_scores)
+            return torch.cat(kept), torch.cat(kept_scores).to(dtype)
         best = scores.max(0).indices
         kept.append(left[best, None])
         kept_scores.append(scores[best, None])
-        iou = box_iou(boxes[best, None], boxes)[0]
+        iou = box_iou(boxes[best, None], boxes)[0].nan_to_num(0)
         if method == "gaussian":
             factor = torch.exp(-(iou**2) / sigma)
         else:

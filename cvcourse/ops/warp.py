@@ -27,8 +27,9 @@ def warp(
 
     **Conventions**: whole coordinates are pixel centres, 0 ... width - 1; zero flow is the
     identity. With zeros, a point less than a pixel outside still sees the border in part. Where the
-    flow is nan, so is the result. Half precision is computed in float32. Equals `F.grid_sample` of
-    the same points (either `align_corners`, each with its own scaling); differentiable in both.
+    flow is nan, so is the result. Half precision is computed in float32, where a position is off by
+    up to 1e-7 of the image's size. Equals `F.grid_sample` of the same points (either
+    `align_corners`, each with its own scaling); differentiable in both arguments.
 
     Raises ValueError for wrong shapes, or an unknown `padding`.
 
