@@ -22,6 +22,15 @@ OPTIONS = {
         "head_norm": lambda channels: nn.GroupNorm(4, channels),
     },
 }
+OPTIONS["EfficientDet"] = {
+    "channels": 16,
+    "bifpn_layers": 1,
+    "head_layers": 1,
+    "levels": 3,
+    "norm": nn.BatchNorm2d,
+    "size_divisible": 16,
+    "anchor_scale": 2.0,
+}
 OPTIONS["MaskRCNN"] = {**OPTIONS["FasterRCNN"], "mask_widths": (16,), "mask_pool_size": 7}
 
 
@@ -40,7 +49,10 @@ def small_backbone() -> ResNetFPN:
 
 def small_detector(detector: type[nn.Module], num_classes: int = 3, **options) -> nn.Module:
     torch.manual_seed(0)
-    own = {**OPTIONS[detector.__name__], "backbone": small_backbone(), "min_size": None, **options}
+    backbone = small_backbone()
+    if detector.__name__ == "EfficientDet":
+        backbone = backbone.body  # it has a pyramid of its own
+    own = {**OPTIONS[detector.__name__], "backbone": backbone, "min_size": None, **options}
     return detector(num_classes, **own)
 
 
