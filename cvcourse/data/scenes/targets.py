@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .._boxes import boxes_of
 from .canvas import Canvas
 
 
@@ -67,18 +68,6 @@ def _measure(canvas: Canvas, numbers: np.ndarray) -> dict[str, np.ndarray]:
         "poses": _rows([(p.x, p.y, p.radius, degrees(atan2(p.sin, p.cos))) for p in poses]),
         "object_depth": np.array([pose.depth for pose in poses], np.float32),
     }
-
-
-def boxes_of(masks: np.ndarray) -> np.ndarray:
-    """Tight boxes (N, 4) float32 of masks (N, H, W), on the edges of pixels; empty ones give 0."""
-    columns, rows = masks.any(1), masks.any(2)  # (N, W), (N, H)
-    boxes = np.empty((len(masks), 4), np.float32)
-    for start, line in enumerate((columns, rows)):
-        length = line.shape[1]
-        boxes[:, start] = line.argmax(1)
-        boxes[:, start + 2] = length - line[:, ::-1].argmax(1)
-    boxes *= columns.any(1)[:, None]
-    return boxes
 
 
 def _rows(rows: list[tuple]) -> np.ndarray:

@@ -1,0 +1,27 @@
+"""Readers for real data sets, in the formats in which they are published.
+
+Each gives `(image, target)` like `cvcourse.data.scenes.Scenes`: an image (3, H, W) float32 in
+[0, 1], and a dictionary with boxes (N, 4) xyxy on the edges of pixels, labels from 1, and so on.
+Nothing is downloaded here; `data_scripts/` has one script per data set, and `find` tells whether
+it was run.
+"""
+
+from .cifar10 import Cifar10
+from .coco import Coco
+from .flow import read_flow, write_flow
+from .oxford_pet import OxfordPet
+from .pascal_voc import VOC_CLASSES, VocDetection, VocSegmentation
+from .places import find, home
+
+__all__ = [
+    "VOC_CLASSES",
+    "Cifar10",
+    "Coco",
+    "OxfordPet",
+    "VocDetection",
+    "VocSegmentation",
+    "find",
+    "home",
+    "read_flow",
+    "write_flow",
+]

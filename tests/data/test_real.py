@@ -1,0 +1,380 @@
+"""Readers of real data sets, on tiny folders written here in the published formats."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cvcourse.data import real
+from cvcourse.data.real import (
+    Cifar10,
+    Coco,
+    OxfordPet,
+    VocDetection,
+    VocSegmentation,
+    read_flow,
+    write_flow,
+)
+
+HEIGHT, WIDTH = 40, 60
+
+
+def write_picture(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (HEIGHT // 4, WIDTH // 4, 3), np.uint8)
+    Image.fromarray(pixels).resize((WIDTH, HEIGHT)).save(path, quality=95)
+
+
+def write_indices(path, indices):
+    """A PNG whose pixels are indices of a palette, as Pascal VOC has them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(indices.astype(np.uint8), mode="P")
+    picture.putpalette([k % 256 for k in range(768)])
+    picture.save(path)
+
+
+# --- COCO
+
+
+@pytest.fixture
+def coco(tmp_path):
+    for number in (7, 3, 5):
+        write_picture(tmp_path / "val2017" / f"{number:012}.jpg", number)
+    crowd = np.zeros((HEIGHT, WIDTH), bool)
+    crowd[30:35, 40:50] = True
+    runs, value = [0], False
+    for pixel in crowd.T.ravel():
+        if pixel != value:
+            runs.append(0)
+            value = pixel
+        runs[-1] += 1
+    square = [10.0, 5.0, 30.0, 5.0, 30.0, 25.0, 10.0, 25.0]
+    triangle = [40.0, 5.0, 50.0, 5.0, 40.0, 15.0]
+    annotation = {"image_id": 3, "iscrowd": 0, "area": 400.0}
+    content = {
+        "images": [
+            {"id": n, "file_name": f"{n:012}.jpg", "height": HEIGHT, "width": WIDTH}
+            for n in (7, 3, 5)
+        ],
+        "categories": [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}],
+        "annotations": [
+            {"id": 1, "category_id": 3, "bbox": [10, 5, 20, 20], "segmentation": [square],
+             **annotation},
+            {"id": 2, "category_id": 1, "bbox": [10, 5, 40, 20], "segmentation": [square, triangle],
+             **annotation, "area": 450.0},
+            {"id": 3, "category_id": 1, "bbox": [40, 30, 10, 5], "image_id": 3, "iscrowd": 1,
+             "area": 50.0, "segmentation": {"size": [HEIGHT, WIDTH], "counts": runs}},
+            {"id": 4, "category_id": 1, "bbox": [10, 5, 0, 20], "segmentation": [square],
+             **annotation},
+            {"id": 5, "category_id": 1, "bbox": [10, 5, 20, 20], "segmentation": [square],
+             **annotation, "image_id": 7},
+        ],
+    }  # fmt: skip
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "instances_val2017.json").write_text(json.dumps(content))
+    return tmp_path
+
+
+def test_coco(coco):
+    dataset = Coco(coco)
+    assert dataset.classes == ("background", "person", "N/A", "car")
+    assert len(dataset) == 2  # the picture without objects is left out
+    assert len(Coco(coco, keep_empty=True)) == 3
+    image, target = dataset[0]
+    assert image.shape == (3, HEIGHT, WIDTH)
+    assert 0 <= image.min() < image.max() <= 1
+    assert target["image_id"] == 3
+    assert target["boxes"].tolist() == [[10, 5, 30, 25], [10, 5, 50, 25], [40, 30, 50, 35]]
+    assert target["labels"].tolist() == [3, 1, 1]
+    assert target["iscrowd"].tolist() == [0, 0, 1]
+    assert target["area"].tolist() == [400, 450, 50]
+    square = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+    square[5:25, 10:30] = True
+    assert torch.equal(target["masks"][0], square)
+    assert target["masks"][1].sum() == pytest.approx(450, abs=6)
+    assert target["masks"][2][30:35, 40:50].all()
+    assert target["masks"][2].sum() == 50
+    assert dataset[1][1]["image_id"] == 7
+
+
+def test_coco_empty_picture(coco):
+    _, target = Coco(coco, keep_empty=True)[1]
+    assert target["boxes"].shape == (0, 4)
+    assert target["masks"].shape == (0, HEIGHT, WIDTH)
+
+
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+def test_coco_masks_beside_pycocotools():
+    """The reference implementation, where it is installed (it is no dependency of the lessons)."""
+    mask = pytest.importorskip("pycocotools.mask", reason="pycocotools comes with extra 'bench'")
+    from cvcourse.data.real.coco import _mask
+
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        size = tuple(int(n) for n in generator.integers(20, 90, 2))
+        pixels = np.asfortranarray(generator.random(size) < generator.random(), np.uint8)
+        compressed = mask.encode(pixels)
+        text = {"size": size, "counts": compressed["counts"].decode()}
+        assert np.array_equal(_mask(text, size), pixels)
+
+        centre, angles = np.array([45, 40]), np.sort(generator.uniform(0, 2 * np.pi, 9))
+        radii = generator.uniform(15, 35, 9)
+        polygon = (centre + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]).ravel()
+        theirs = mask.decode(mask.merge(mask.frPyObjects([polygon.tolist()], 80, 90)))
+        ours = _mask([polygon.tolist()], (80, 90))
+        union = (ours | (theirs > 0)).sum()
+        assert (ours & (theirs > 0)).sum() / union > 0.93  # they differ along the edge alone
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "error", "message"),
+    [
+        ("json", lambda p: p.unlink(), FileNotFoundError, "python data_scripts/coco.py"),
+        ("json", lambda p: p.write_text('{"images": ['), ValueError, "not a file of COCO"),
+        ("json", lambda p: p.write_text("{}"), ValueError, "not a file of COCO instances"),
+        ("jpg", lambda p: p.unlink(), FileNotFoundError, "000000000003.jpg is missing"),
+        ("jpg", lambda p: p.write_bytes(b"\xff\xd8\xff not"), ValueError, "fetch it again"),
+        ("jpg", lambda p: cut(p), ValueError, "fetch it again"),
+        ("jpg", lambda p: Image.new("RGB", (9, 9)).save(p), ValueError, "as another size"),
+    ],
+)
+def test_coco_missing_or_damaged(coco, name, damage, error, message):
+    files = {"json": "annotations/instances_val2017.json", "jpg": "val2017/000000000003.jpg"}
+    damage(coco / files[name])
+    with pytest.raises(error, match=message):
+        Coco(coco)[0]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+# --- Pascal VOC
+
+
+@pytest.fixture
+def voc(tmp_path):
+    for name in ("2007_000001", "2007_000002"):
+        write_picture(tmp_path / "JPEGImages" / f"{name}.jpg")
+        (tmp_path / "Annotations").mkdir(exist_ok=True)
+        (tmp_path / "Annotations" / f"{name}.xml").write_text(f"""\
+<annotation>
+  <folder>VOC2012</folder><filename>{name}.jpg</filename>
+  <size><width>{WIDTH}</width><height>{HEIGHT}</height><depth>3</depth></size>
+  <segmented>1</segmented>
+  <object>
+    <name>cat</name><pose>Left</pose><truncated>0</truncated><difficult>0</difficult>
+    <bndbox><xmin>11</xmin><ymin>6</ymin><xmax>30</xmax><ymax>25</ymax></bndbox>
+    <part><name>head</name>
+      <bndbox><xmin>12</xmin><ymin>7</ymin><xmax>15</xmax><ymax>9</ymax></bndbox></part>
+  </object>
+  <object>
+    <name>tvmonitor</name><difficult>1</difficult>
+    <bndbox><ymin>1</ymin><xmin>1</xmin><ymax>40</ymax><xmax>60</xmax></bndbox>
+  </object>
+</annotation>""")
+        semantic, objects = np.zeros((2, HEIGHT, WIDTH), int)
+        semantic[4:26, 9:31] = objects[4:26, 9:31] = 255
+        semantic[5:25, 10:30], objects[5:25, 10:30] = 8, 1
+        semantic[30:, 40:], objects[30:, 40:] = 20, 2
+        write_indices(tmp_path / "SegmentationClass" / f"{name}.png", semantic)
+        write_indices(tmp_path / "SegmentationObject" / f"{name}.png", objects)
+    for task in ("Main", "Segmentation"):
+        lists = tmp_path / "ImageSets" / task
+        lists.mkdir(parents=True)
+        (lists / "train.txt").write_text("2007_000001\n2007_000002\n")
+    return tmp_path
+
+
+def test_voc_detection(voc):
+    dataset = VocDetection(voc, "train")
+    assert len(dataset) == 2
+    image, target = dataset[0]
+    assert image.shape == (3, HEIGHT, WIDTH)
+    assert target["boxes"].tolist() == [[10, 5, 30, 25], [0, 0, 60, 40]]
+    assert [dataset.classes[k] for k in target["labels"]] == ["cat", "tvmonitor"]
+    assert target["difficult"].tolist() == [False, True]
+    assert target["area"].tolist() == [400, 2400]
+    assert target["image_id"] == "2007_000001"
+
+
+def test_voc_segmentation(voc):
+    image, target = VocSegmentation(voc, "train")[1]
+    assert image.shape == (3, HEIGHT, WIDTH)
+    assert target["semantic"].dtype == torch.int64
+    assert set(target["semantic"].unique().tolist()) == {0, 8, 20, 255}
+    assert target["labels"].tolist() == [8, 20]
+    assert target["boxes"].tolist() == [[10, 5, 30, 25], [40, 30, 60, 40]]
+    assert target["area"].tolist() == [400, 200]
+    assert not target["masks"][:, target["semantic"] == 255].any()
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (lambda p: (p / "ImageSets/Main/train.txt").unlink(), FileNotFoundError,
+         "python data_scripts/pascal_voc.py"),
+        (lambda p: (p / "Annotations/2007_000001.xml").unlink(), FileNotFoundError, "is missing"),
+        (lambda p: cut(p / "Annotations/2007_000001.xml"), ValueError, "not an annotation"),
+        (lambda p: (p / "Annotations/2007_000001.xml").write_text(
+            "<annotation><object><name>cat</name></object></annotation>"), ValueError,
+         "not an annotation"),
+        (lambda p: cut(p / "JPEGImages/2007_000001.jpg"), ValueError, "fetch it again"),
+    ],
+)  # fmt: skip
+def test_voc_missing_or_damaged(voc, damage, error, message):
+    damage(voc)
+    with pytest.raises(error, match=message):
+        VocDetection(voc, "train")[0]
+
+
+def test_voc_segmentation_of_another_size(voc):
+    write_indices(voc / "SegmentationClass" / "2007_000001.png", np.zeros((9, 9)))
+    with pytest.raises(ValueError, match="one number for each pixel"):
+        VocSegmentation(voc)[0]
+
+
+# --- Oxford-IIIT Pet
+
+
+@pytest.fixture
+def pets(tmp_path):
+    trimap = np.full((HEIGHT, WIDTH), 2)
+    trimap[9:31, 19:41] = 3
+    trimap[10:30, 20:40] = 1
+    for name in ("Abyssinian_100", "great_pyrenees_7"):
+        write_picture(tmp_path / "images" / f"{name}.jpg")
+        write_indices(tmp_path / "annotations" / "trimaps" / f"{name}.png", trimap)
+    (tmp_path / "annotations" / "trainval.txt").write_text(
+        "#Image CLASS-ID SPECIES BREED ID\nAbyssinian_100 1 1 1\ngreat_pyrenees_7 3 2 2\n"
+    )
+    return tmp_path
+
+
+def test_oxford_pet(pets):
+    dataset = OxfordPet(pets)
+    assert dataset.classes == ("background", "Abyssinian", "N/A", "great_pyrenees")
+    image, target = dataset[1]
+    assert image.shape == (3, HEIGHT, WIDTH)
+    assert target["labels"].tolist() == [3]
+    assert target["species"].tolist() == [2]
+    assert target["boxes"].tolist() == [[20, 10, 40, 30]]
+    assert target["area"].tolist() == [400]
+    assert torch.equal(target["semantic"] == 1, target["masks"][0])
+    assert (target["semantic"] == 255).sum() == 22 * 22 - 400
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "message"),
+    [
+        (lambda p: (p / "annotations/trainval.txt").unlink(), FileNotFoundError,
+         "python data_scripts/oxford_pet.py"),
+        (lambda p: (p / "annotations/trainval.txt").write_text("Abyssinian_100 1\n"), ValueError,
+         "not a list of Oxford-IIIT Pet"),
+        (lambda p: (p / "images/Abyssinian_100.jpg").unlink(), FileNotFoundError, "is missing"),
+        (lambda p: cut(p / "annotations/trimaps/Abyssinian_100.png"), ValueError, "fetch it again"),
+        (lambda p: write_indices(p / "annotations/trimaps/Abyssinian_100.png",
+                                 np.zeros((HEIGHT, WIDTH))), ValueError, "must have 1, 2 or 3"),
+    ],
+)  # fmt: skip
+def test_oxford_pet_missing_or_damaged(pets, damage, error, message):
+    damage(pets)
+    with pytest.raises(error, match=message):
+        OxfordPet(pets)[0]
+
+
+# --- CIFAR-10 and .flo
+
+
+@pytest.fixture
+def cifar(tmp_path):
+    generator = np.random.default_rng(0)
+    names = [f"data_batch_{k}.bin" for k in range(1, 6)] + ["test_batch.bin"]
+    for name in names:
+        records = generator.integers(0, 256, (3, 3073), np.uint8)
+        records[:, 0] = (0, 9, 4)
+        (tmp_path / name).write_bytes(records.tobytes())
+    kinds = [
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ]
+    (tmp_path / "batches.meta.txt").write_text("\n".join(kinds) + "\n\n")
+    return tmp_path
+
+
+def test_cifar10(cifar):
+    train, test = Cifar10(cifar), Cifar10(cifar, "test")
+    assert (len(train), len(test)) == (15, 3)
+    assert train.classes[9] == "truck"
+    image, label = train[1]
+    assert image.shape == (3, 32, 32)
+    assert label == 9
+    raw = np.fromfile(cifar / "data_batch_1.bin", np.uint8)[3073 + 1 : 2 * 3073]
+    assert torch.equal((image * 255).round().byte().flatten(), torch.from_numpy(raw))
+
+
+def test_cifar10_missing_or_damaged(cifar):
+    cut(cifar / "test_batch.bin")
+    with pytest.raises(ValueError, match="cut off"):
+        Cifar10(cifar, "test")
+    (cifar / "data_batch_3.bin").unlink()
+    with pytest.raises(FileNotFoundError, match=r"data_scripts/cifar10\.py"):
+        Cifar10(cifar)
+    with pytest.raises(ValueError, match="split must be one of"):
+        Cifar10(cifar, "val")
+
+
+def test_flow_file_is_as_published(tmp_path):
+    """Bytes laid out by hand: tag, width 2, height 1, then (u, v) of each pixel."""
+    path = tmp_path / "a.flo"
+    numbers = np.array([1.5, -2.0, 1e10, 1e10], "<f4").tobytes()
+    path.write_bytes(b"PIEH" + bytes([2, 0, 0, 0, 1, 0, 0, 0]) + numbers)
+    flow = read_flow(path)
+    assert flow.shape == (2, 1, 2)
+    assert flow[:, 0, 0].tolist() == [1.5, -2.0]
+    assert flow[:, 0, 1].isnan().all()
+    write_flow(tmp_path / "b.flo", flow)
+    assert (tmp_path / "b.flo").read_bytes() == path.read_bytes()
+
+
+def test_flow_files_that_are_none(tmp_path):
+    write_flow(tmp_path / "a.flo", torch.zeros(2, 3, 4))
+    cut(tmp_path / "a.flo")
+    with pytest.raises(ValueError, match="is damaged: 54 bytes of 108"):
+        read_flow(tmp_path / "a.flo")
+    (tmp_path / "b.flo").write_text("flow")
+    with pytest.raises(ValueError, match=r"is not a \.flo file"):
+        read_flow(tmp_path / "b.flo")
+    with pytest.raises(ValueError, match=r"flow must be \(2, H, W\)"):
+        write_flow(tmp_path / "c.flo", torch.zeros(3, 4))
+
+
+# --- where they are
+
+
+def test_find(tmp_path, monkeypatch):
+    monkeypatch.setenv("CVCOURSE_DATA", str(tmp_path))
+    assert real.home() == tmp_path
+    assert real.find("oxford_pet") is None
+    (tmp_path / "oxford_pet" / "annotations").mkdir(parents=True)
+    (tmp_path / "oxford_pet" / "annotations" / "trainval.txt").write_text("Abyssinian_1 1 1 1\n")
+    assert real.find("oxford_pet") == tmp_path / "oxford_pet"
+    assert real.find("coco") is None
+    with pytest.raises(ValueError, match="name must be one of"):
+        real.find("imagenet")
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_index_out_of_range(voc, index):
+    with pytest.raises(IndexError, match="index must be from 0 to 1"):
+        VocDetection(voc)[index]
