@@ -28,10 +28,14 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be positive and finite, got {value}")
 
 
-def check_counts(name: str, counts: Sequence[int]) -> None:
-    """`counts`, such as the k of a top-k metric, are one or more whole numbers from 1."""
-    if not counts or any(int(count) != count or count < 1 for count in counts):
-        raise ValueError(f"{name} must hold one or more integers >= 1, got {tuple(counts)}")
+def check_count(name: str, value: int) -> None:
+    if not value >= 1 or value != int(value):
+        raise ValueError(f"{name} must be an integer >= 1, got {value}")
+
+
+def check_counts(name: str, values: Sequence[int]) -> None:
+    if not len(values) or any(not v >= 1 or v != int(v) for v in values):
+        raise ValueError(f"{name} must hold one or more integers >= 1, got {tuple(values)}")
 
 
 def check_labels(name: str, labels: Tensor, num_classes: int) -> None:

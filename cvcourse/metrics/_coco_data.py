@@ -49,7 +49,7 @@ def _read(name: str, images: Images, iou_type: str, *keys: str) -> Instances:
                 f"{name}[{i}]['labels'] must be (N,) integers, "
                 f"got {labels.dtype} {tuple(labels.shape)}"
             )
-    label = _column(name, images, "labels").astype(np.int64)
+    label = _column(name, images, "labels", dtype=torch.int64)
     region, area = _boxes(name, images) if iou_type == "bbox" else _masks(name, images)
     return Instances(
         image=np.repeat(np.arange(len(images)), [image["labels"].numel() for image in images]),
@@ -63,29 +63,31 @@ def _read(name: str, images: Images, iou_type: str, *keys: str) -> Instances:
 
 
 def _column(
-    name: str, images: Images, key: str, shape: tuple = (), default: float | None = None
+    name: str,
+    images: Images,
+    key: str,
+    shape: tuple[int, ...] = (),
+    default: float | None = None,
+    dtype: torch.dtype = torch.float64,
 ) -> np.ndarray:
-    """Values of all images behind each other, (N, *shape) float64; `default` where not given."""
+    """Values of all images behind each other, (N, *shape); `default` where not given."""
     values = []
     for i, image in enumerate(images):
-        labels = image["labels"]
-        expected = (labels.numel(), *shape)
-        if key in image:
-            value = image[key]
-        else:
-            value = labels.new_full(expected, default, dtype=torch.float64)
-        if not value.numel() and not labels.numel():
+        count = image["labels"].numel()
+        expected = (count, *shape)
+        value = image[key] if key in image else torch.full(expected, default, dtype=dtype)
+        if not count and not value.numel():
             continue  # without instances, any shape and dtype will do
         if value.shape != expected:
             raise ValueError(
                 f"{name}[{i}][{key!r}] must be {expected} to fit the labels, "
                 f"got {tuple(value.shape)}"
             )
-        values.append(value)
+        values.append(value.cpu())
     if not values:
-        return np.zeros((0, *shape))
-    with torch.autocast(values[0].device.type, enabled=False):  # it cannot join float64
-        return torch.cat(values).detach().cpu().double().numpy()
+        return torch.zeros(0, *shape, dtype=dtype).numpy()
+    with torch.autocast("cpu", enabled=False):  # under which float64 cannot be joined
+        return torch.cat(values).detach().to(dtype).numpy()
 
 
 def _boxes(name: str, images: Images) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_choice, check_floating, check_positive
+from cvcourse.metrics._checks import check_choice, check_count, check_floating
 from cvcourse.metrics._precision import at_least_float32
 
 
@@ -18,12 +18,12 @@ def similarity_chunks(
     metric: str,
     chunk: int,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """(similarity, same class), both (chunk, gallery), for the queries that have a match at all.
+    """(similarity, same class), both (chunk, gallery), of `chunk` queries after the other.
 
-    Without a gallery the queries are each other's, and a query itself is similar by -inf.
+    Without a gallery the queries are each other's; a query is no match of itself, and -inf similar.
     """
     check_choice("metric", metric, ("cosine", "euclidean"))
-    check_positive("chunk", chunk)
+    check_count("chunk", chunk)
     _check_embeddings("embeddings", embeddings, "labels", labels)
     leave_one_out = gallery is None
     if leave_one_out != (gallery_labels is None):
@@ -38,6 +38,8 @@ def similarity_chunks(
     embeddings, gallery = at_least_float32(embeddings.detach(), gallery.detach())
     if metric == "cosine":
         embeddings, gallery = F.normalize(embeddings, dim=1), F.normalize(gallery, dim=1)
+    if not len(gallery):
+        return
     for start in range(0, len(embeddings), chunk):
         rows = slice(start, start + chunk)
         similarity = _similarity(embeddings[rows], gallery, metric)
@@ -45,11 +47,7 @@ def similarity_chunks(
         if leave_one_out:
             similarity.diagonal(start).fill_(-torch.inf)
             same.diagonal(start).fill_(False)
-        matchable = same.any(1)
-        if not matchable.all():
-            similarity, same = similarity[matchable], same[matchable]
-        if len(same):
-            yield similarity, same
+        yield similarity, same
 
 
 def _similarity(query: Tensor, gallery: Tensor, metric: str) -> Tensor:

@@ -24,7 +24,8 @@ def average_precision(
     class without targets (recall nan) gives nan: leave it out of a mean over classes. Not the same
     as scikit-learn's `average_precision_score`, which sums precision without taking the best.
 
-    Raises ValueError for an unknown `method`, shapes that differ, or a recall that falls.
+    Raises ValueError for an unknown `method`, shapes that differ, or a recall that does not rise
+    within [0, 1].
     References: Everingham et al. 2010 (VOC, 11 points); Lin et al. 2014 (COCO), arXiv 1405.0312.
     """
     check_choice("method", method, [*RECALL_STEPS, "area"])
@@ -34,8 +35,8 @@ def average_precision(
             f"got {tuple(precision.shape)} and {tuple(recall.shape)}"
         )
     precision, recall = precision.detach().cpu().double(), recall.detach().cpu().double()
-    if (recall.diff() < 0).any():
-        raise ValueError("recall must not fall: sort the curve by falling score")
+    if (recall.diff() < 0).any() or ((recall < 0) | (recall > 1)).any():
+        raise ValueError("recall must rise within [0, 1]: sort the curve by falling score")
     if recall.isnan().any():
         return recall.new_tensor(torch.nan)
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_counts
+from cvcourse.metrics._checks import check_count
 
 
 def bootstrap_interval(
@@ -26,7 +26,7 @@ def bootstrap_interval(
         values: one entry per image: numbers, per-image tensors such as confusion matrices
             stacked along the first dimension, or a sequence of any records, such as indices.
         statistic: of a resampled `values` (same type) to a number.
-        generator: for draws that can be repeated; default: torch's global one.
+        generator: of the CPU, for draws that can be repeated; default: torch's global one.
 
     Examples:
         bootstrap_interval(iou_of_each_image)
@@ -41,7 +41,7 @@ def bootstrap_interval(
     Raises ValueError for `n` < 1 or a `level` outside (0, 1).
     Reference: Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13.
     """
-    check_counts("n", [n])
+    check_count("n", n)
     if not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1), got {level}")
     if not len(values):
@@ -65,7 +65,7 @@ def _draw(values: Tensor | Sequence, generator: torch.Generator | None) -> Tenso
 
 
 def _means(values: Tensor, n: int, generator: torch.Generator | None) -> tuple[float, Tensor]:
-    """The mean, and those of n draws: the same as by n calls of `_draw`, up to 50 times as fast."""
+    """The mean, and those of n draws at once, the draws of `_draw`: 17 times as fast for 50."""
     values = values.detach().cpu().double()
     if values.ndim > 1:
         values = values.flatten(1).mean(1)

@@ -88,19 +88,19 @@ def coco_average_precision(
     )
 
     last = int(np.argmax(max_detections))
-    result = {"map": _mean(precision[..., 0])}
+    values = {"map": precision[..., 0]}  # what each key is the mean of
     for t in (0.5, 0.75):
-        result[f"map_{100 * t:.0f}"] = _mean(precision[np.equal(iou_thresholds, t), ..., 0])
+        values[f"map_{100 * t:.0f}"] = precision[np.equal(iou_thresholds, t), ..., 0]
     for a, name in enumerate(areas, start=1):
-        result[f"map_{name}"] = _mean(precision[..., a])
-        result[f"mar_{name}"] = _mean(recall[..., a, last])
+        values[f"map_{name}"] = precision[..., a]
+        values[f"mar_{name}"] = recall[..., a, last]
     for m, limit in enumerate(max_detections):
-        result[f"mar_{limit}"] = _mean(recall[..., 0, m])
-    per_class = {"map": precision[..., 0], f"mar_{max_detections[last]}": recall[..., 0, last]}
-    for name, values in per_class.items():
-        of_class = [_mean(values[..., k]) for k in range(len(classes))]
-        result[f"{name}_per_class"] = of_class if class_metrics else -1.0
-    result = {key: torch.tensor(value, dtype=torch.float64) for key, value in result.items()}
+        values[f"mar_{limit}"] = recall[..., 0, m]
+    means = {key: _mean(value) for key, value in values.items()}
+    for key in ("map", f"mar_{max_detections[last]}"):
+        of_class = [_mean(values[key][..., k]) for k in range(len(classes))]
+        means[f"{key}_per_class"] = of_class if class_metrics else -1.0
+    result = {key: torch.tensor(mean, dtype=torch.float64) for key, mean in means.items()}
     return result | {"classes": torch.from_numpy(classes)}
 
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Int64, Integer
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_labels, check_positive, check_same_shape
+from cvcourse.metrics._checks import check_count, check_labels, check_same_shape
 
 
 def confusion_matrix(
@@ -27,12 +27,12 @@ def confusion_matrix(
     Raises ValueError for labels out of range; that reads the values, so it waits for a GPU.
     """
     check_same_shape(preds, target)
-    check_positive("num_classes", num_classes)
+    check_count("num_classes", num_classes)
     rows = num_classes
     if ignore_index is not None:
         ignored = target == ignore_index
         preds = preds.masked_fill(ignored, 0)
-        target = target.long().masked_fill(ignored, num_classes)  # counted in a row of their own
+        target = target.long().masked_fill(ignored, num_classes)  # a row of their own
         rows += 1
     check_labels("preds", preds, num_classes)
     check_labels("target", target, rows)

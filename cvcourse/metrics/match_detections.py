@@ -27,8 +27,13 @@ def match_detections(
     detection whose best target is taken may claim another one, which VOC does not allow. Of equal
     scores the first comes first; of equal IoUs the last target is taken, as pycocotools does.
 
-    Raises ValueError where the number of boxes and scores differ.
+    Raises ValueError for shapes that do not fit, and for nan scores.
     """
+    for name, array in (("boxes", boxes), ("target_boxes", target_boxes)):
+        if array.ndim != 2 or array.shape[1] != 4:
+            raise ValueError(f"{name} must be (N, 4), got {tuple(array.shape)}")
+    if scores.isnan().any():
+        raise ValueError("scores must not be nan")
     if scores.shape != boxes.shape[:1]:
         raise ValueError(
             f"scores must be ({len(boxes)},), one for each of the boxes, got {tuple(scores.shape)}"

@@ -14,7 +14,7 @@ def mean_average_precision_at_r(
     gallery: Float[Tensor, "items dims"] | None = None,
     gallery_labels: Integer[Tensor, "items"] | None = None,
     metric: str = "cosine",
-    chunk: int = 512,
+    chunk: int = 256,
 ) -> Float[Tensor, ""]:
     """Mean over queries of 1/R Σ_{i ≤ R} P(i) rel(i), R the number of items of the query's class.
 
@@ -40,6 +40,6 @@ def mean_average_precision_at_r(
         position = torch.arange(1, nearest.shape[1] + 1, device=nearest.device)
         hit = same.gather(1, nearest) & (position <= relevant[:, None])
         precision = hit.to(dtype).cumsum(1) / position
-        total += ((precision * hit).sum(1) / relevant).sum()
-        queries += len(same)
+        total += ((precision * hit).sum(1) / relevant.clamp_min(1)).sum()
+        queries += (relevant > 0).sum()
     return total / queries

@@ -25,7 +25,7 @@ def precision_recall_curve(
     merges them). Without targets recall is nan. The curve is float64 on the CPU, so that a recall
     of 7/10 meets the threshold 0.7.
 
-    Raises ValueError for shapes that differ, and for `num_targets` below the number of matches.
+    Raises ValueError for shapes that differ, nan scores, and fewer targets than matches.
     """
     check_floating("scores", scores)
     if scores.ndim != 1 or matched.shape != scores.shape or matched.dtype != torch.bool:
@@ -33,9 +33,12 @@ def precision_recall_curve(
             f"scores and matched must be (detections,), float and bool, got {tuple(scores.shape)} "
             f"{scores.dtype} and {tuple(matched.shape)} {matched.dtype}"
         )
+    found = int(matched.sum())
+    if num_targets < found:
+        raise ValueError(f"num_targets must be >= the {found} matches, got {num_targets}")
+    if scores.isnan().any():
+        raise ValueError("scores must not be nan")
     scores, order = scores.detach().cpu().double().sort(descending=True, stable=True)
     hits = matched.cpu()[order].double().cumsum(0)
-    if len(hits) and num_targets < hits[-1]:
-        raise ValueError(f"num_targets must be >= the {int(hits[-1])} matches, got {num_targets}")
     precision = hits / torch.arange(1, len(hits) + 1)
     return precision, hits / num_targets, scores

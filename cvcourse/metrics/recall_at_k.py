@@ -18,7 +18,7 @@ def recall_at_k(
     gallery: Float[Tensor, "items dims"] | None = None,
     gallery_labels: Integer[Tensor, "items"] | None = None,
     metric: str = "cosine",
-    chunk: int = 512,
+    chunk: int = 256,
 ) -> Float[Tensor, "ks"]:
     """Share of queries with an item of their class among the k nearest, for each k of `ks`.
 
@@ -40,12 +40,15 @@ def recall_at_k(
     check_counts("ks", ks)
     k = torch.as_tensor(ks, device=embeddings.device)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    hits, queries = torch.zeros(len(ks), dtype=dtype, device=embeddings.device), 0
+    hits = torch.zeros(len(ks), dtype=dtype, device=embeddings.device)
+    queries = torch.zeros_like(k[0])
     for similarity, same in similarity_chunks(
         embeddings, labels, gallery, gallery_labels, metric, chunk
     ):
-        nearest_match = similarity.masked_fill(~same, -torch.inf).amax(1, keepdim=True)
-        ahead = ((similarity >= nearest_match) & ~same).sum(1, keepdim=True)
-        hits += (ahead < k).sum(0)
-        queries += len(ahead)
+        nearest_match = torch.where(same, similarity, -torch.inf).amax(1, keepdim=True)
+        others = torch.where(same, -torch.inf, similarity)
+        ahead = (others >= nearest_match).sum(1, keepdim=True, dtype=torch.int32)
+        has_match = nearest_match > -torch.inf
+        hits += (has_match & (ahead < k)).sum(0)
+        queries += has_match.sum()
     return hits / queries

@@ -51,9 +51,11 @@ def ssim(
     x, y = at_least_float32(preds, target)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
 
+    if padding == "same":
+        x, y = (F.pad(image, [window_size // 2] * 4, mode="reflect") for image in (x, y))
     with torch.autocast(x.device.type, enabled=False):
         moments = torch.cat([x, y, x * x + y * y, x * y], dim=1)  # (B, 4C, H, W)
-        moments = _blur(moments, window_size, sigma, padding)
+        moments = _blur(moments, window_size, sigma)  # (B, 4C, H', W')
     mean_x, mean_y, square, product = moments.chunk(4, dim=1)
     mean_product, mean_square = mean_x * mean_y, mean_x**2 + mean_y**2
     luminance = (2 * mean_product + c1) / (mean_square + c1)
@@ -64,10 +66,8 @@ def ssim(
     return values.mean() if reduction == "mean" else values.mean((1, 2, 3))
 
 
-def _blur(x: Tensor, size: int, sigma: float, padding: str) -> Tensor:
+def _blur(x: Tensor, size: int, sigma: float) -> Tensor:
     """Gaussian blur of each channel, down the columns and then along the rows."""
-    if padding == "same":
-        x = F.pad(x, [size // 2] * 4, mode="reflect")
     if x.device.type == "cpu":  # the same convolution at 3 times the speed
         x = x.contiguous(memory_format=torch.channels_last)
     distance = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2

@@ -107,6 +107,7 @@ class TestBadInput:
         with pytest.raises(ValueError, match="precision and recall must both be"):
             average_precision(torch.ones(2), torch.ones(3))
 
-    def test_recall_falls(self):
-        with pytest.raises(ValueError, match="recall must not fall"):
-            average_precision(torch.ones(2), torch.tensor([0.5, 0.4]))
+    @pytest.mark.parametrize("recall", [[0.5, 0.4], [0.5, 1.1], [-0.1, 0.5]], ids=str)
+    def test_recall(self, recall):
+        with pytest.raises(ValueError, match="recall must rise within"):
+            average_precision(torch.ones(2), torch.tensor(recall))

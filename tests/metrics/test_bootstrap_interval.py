@@ -150,7 +150,7 @@ def test_moves_and_scales_with_the_values(values, shift, scale):
 @pytest.mark.as_user
 class TestBadInput:
     def test_n(self):
-        with pytest.raises(ValueError, match="n must hold one or more integers >= 1"):
+        with pytest.raises(ValueError, match="n must be an integer >= 1"):
             bootstrap_interval(torch.rand(3), n=0)
 
     @pytest.mark.parametrize("level", [0, 1, 95, float("nan")])

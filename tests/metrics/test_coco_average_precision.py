@@ -220,7 +220,7 @@ class TestEdgeCases:
         assert coco_average_precision(preds, target)["mar_100"] == pytest.approx(1 / 3)
 
     def test_large_and_negative_labels(self):
-        labels = [2**40, -3, 2**40 + 1]
+        labels = [2**62, -3, 2**62 + 1]
         image = one([BOX, FAR, BOX], labels, scores=[0.5, 0.6, 0.7])
         result = coco_average_precision([image], [image], class_metrics=True)
         assert result["classes"].tolist() == sorted(labels)

@@ -6,6 +6,7 @@ import torch
 from cvcourse import metrics
 from tests.metrics.detections import random_images
 
+
 def to_cuda(value):
     if isinstance(value, torch.Tensor):
         return value.cuda()

@@ -81,6 +81,13 @@ def test_half_precision():
 
 
 @pytest.mark.as_user
-def test_as_many_scores_as_boxes():
+def test_bad_input():
+    boxes, scores, target = torch.rand(2, 4), torch.rand(2), torch.rand(1, 4)
     with pytest.raises(ValueError, match=r"scores must be \(2,\)"):
-        match_detections(torch.rand(2, 4), torch.rand(3), torch.rand(1, 4))
+        match_detections(boxes, torch.rand(3), target)
+    with pytest.raises(ValueError, match="scores must not be nan"):
+        match_detections(boxes, torch.tensor([0.5, torch.nan]), target)
+    with pytest.raises(ValueError, match=r"^boxes must be \(N, 4\)"):
+        match_detections(boxes[0], scores[0], target)
+    with pytest.raises(ValueError, match=r"target_boxes must be \(N, 4\)"):
+        match_detections(boxes, scores, torch.rand(1, 5))

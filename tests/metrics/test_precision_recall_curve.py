@@ -77,3 +77,9 @@ class TestBadInput:
     def test_more_matches_than_targets(self):
         with pytest.raises(ValueError, match="num_targets must be >= the 3 matches, got 2"):
             precision_recall_curve(torch.rand(3), torch.ones(3).bool(), 2)
+        with pytest.raises(ValueError, match="num_targets must be >= the 0 matches, got -1"):
+            precision_recall_curve(torch.zeros(0), torch.zeros(0).bool(), -1)
+
+    def test_nan_scores(self):
+        with pytest.raises(ValueError, match="scores must not be nan"):
+            precision_recall_curve(torch.tensor([0.5, torch.nan]), torch.ones(2).bool(), 2)

@@ -155,7 +155,7 @@ class TestBadInput:
     def test_options(self):
         with pytest.raises(ValueError, match="metric must be one of 'cosine', 'euclidean'"):
             recall_at_k(self.embeddings, self.labels, metric="dot")
-        with pytest.raises(ValueError, match="chunk must be positive"):
+        with pytest.raises(ValueError, match="chunk must be an integer >= 1"):
             recall_at_k(self.embeddings, self.labels, chunk=0)
         with pytest.raises(ValueError, match="embeddings must be floating point"):
             recall_at_k(self.embeddings.long(), self.labels)
