@@ -11,6 +11,8 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -50,20 +52,21 @@ def fetch(
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.part"
     pooch.get_logger().setLevel(logging.WARNING)
-    for resumed in (part.exists(), False):
-        try:
-            pooch.retrieve(
-                url, known_hash, name, folder,
-                downloader=lambda url, file, _: _download(url, Path(file), part, progress),
-            )  # fmt: skip
-            return folder / name
-        except ValueError as error:
-            if not resumed:  # the beginning that was there may have been of another file
-                raise ValueError(
-                    f"{url} is not the file that was expected: its {algorithm or 'sha256'} is "
-                    f"another, so it was not kept"
-                ) from error
-    raise AssertionError("the second pass returns or raises")
+
+    def attempt() -> Path:
+        steps = partial(_download, part=part, progress=progress)
+        return Path(pooch.retrieve(url, known_hash, name, folder, downloader=steps))
+
+    if part.exists():
+        with suppress(ValueError):  # its beginning may have been of another file
+            return attempt()
+    try:
+        return attempt()
+    except ValueError as error:
+        kind = algorithm or "sha256"
+        raise ValueError(
+            f"{url} is not the file that was expected: its {kind} is another, so it was not kept"
+        ) from error
 
 
 def unpack(archive: str | os.PathLike, folder: str | os.PathLike) -> Path:
@@ -124,8 +127,8 @@ def _checked(archive: Path, name: str, plain: bool) -> PurePosixPath:
     return path
 
 
-def _download(url: str, file: Path, part: Path, progress: bool) -> None:
-    """Bring `part` to its full length, then move it to `file`."""
+def _download(url: str, file: str, _pooch, *, part: Path, progress: bool) -> None:
+    """Bring `part` to its full length, then move it to `file`, which pooch verifies and renames."""
     import requests
 
     try:
@@ -164,7 +167,7 @@ def _append_rest(url: str, part: Path, progress: bool) -> None:
             total=total, initial=start, desc=part.stem, unit="B", unit_scale=True,
             disable=not progress,
         ) as bar:  # fmt: skip
-            for chunk in response.iter_content(_CHUNK):
+            for chunk in response.iter_content(1 << 16):  # what an interruption may lose
                 file.write(chunk)
                 bar.update(len(chunk))
     if total is not None and part.stat().st_size != total:

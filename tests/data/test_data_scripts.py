@@ -1,0 +1,117 @@
+"""The scripts that fetch real data, run on tiny data sets from a server on this machine."""
+
+import hashlib
+import importlib.util
+import shutil
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "data_scripts"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A folder, and the address under which it is served."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(Quiet, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a script as `python data_scripts/NAME.py` would."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    sys.modules.pop("steps", None)
+
+
+def pack(folder, file, kind):
+    """An archive of a folder's contents, with its hash."""
+    path = Path(shutil.make_archive(str(file), kind, folder))
+    return path.name, f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+CASES = {
+    "coco": ("coco", "", "val2017: 3 pictures, 4 objects"),
+    "pascal_voc": ("voc", "VOCdevkit/VOC2012", "2012 train: 2 pictures with boxes, 2 with masks"),
+    "oxford_pet": ("pets", "", "trainval: 1 cats and 1 dogs of 3 breeds"),
+    "cifar10": ("cifar", "cifar-10-batches-bin", "test: {'airplane': 1,"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fetch_verify_unpack_summarise(
+    name, served, script, request, tmp_path, monkeypatch, capsys
+):
+    fixture, inside, summary = CASES[name]
+    source = request.getfixturevalue(fixture)
+    layout = tmp_path / "layout" / inside
+    names = [p for p in source.iterdir() if p.name not in ("served", "layout")]
+    for path in names:
+        (shutil.copytree if path.is_dir() else copy_file)(path, layout / path.name)
+    if name == "oxford_pet":
+        shutil.copy(layout / "annotations/trainval.txt", layout / "annotations/test.txt")
+    if name == "pascal_voc":
+        for task in ("Main", "Segmentation"):
+            (layout / "ImageSets" / task / "val.txt").write_text("2007_000001\n")
+    folder, address = served
+    file, digest = pack(tmp_path / "layout", folder / "all", "gztar")
+
+    module = script(name)
+    part = next(iter(module.PARTS))
+    archive = module.PARTS[part][0]._replace(url=f"{address}/{file}", known_hash=digest)
+    monkeypatch.setattr(module, "PARTS", {part: [archive]})
+    target = tmp_path / "data" / name
+    monkeypatch.setattr(sys, "argv", [name, "--folder", str(target)])
+    module.main()
+    told = capsys.readouterr().out
+    assert "verified" in told
+    assert summary in told
+    assert not (target / "archives" / file).exists()
+
+    module.main()  # again: nothing is fetched
+    assert "unpacked before" in capsys.readouterr().out
+
+    (target / "archives" / f"{file}.unpacked").unlink()
+    wrong = archive._replace(known_hash="sha256:" + "0" * 64)
+    monkeypatch.setattr(module, "PARTS", {part: [wrong]})
+    with pytest.raises(SystemExit, match="not the file that was expected"):
+        module.main()
+
+
+def copy_file(source, target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_addresses_and_hashes_are_well_formed(name, script):
+    module = script(name)
+    for archive in (archive for part in module.PARTS.values() for archive in part):
+        kind, digits = archive.known_hash.split(":")
+        assert len(bytes.fromhex(digits)) == {"sha256": 32, "md5": 16}[kind]
+        assert archive.url.startswith("http")
+        assert archive.megabytes > 0
