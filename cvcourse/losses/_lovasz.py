@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 
 def lovasz_extension(errors: Tensor, foreground: Tensor) -> Tensor:
@@ -58,7 +57,6 @@ class _PackedExtension(torch.autograd.Function):
         return losses
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_output: Tensor) -> tuple[Tensor, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * grad_output[:, None], None

@@ -6,7 +6,13 @@ from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
 from cvcourse.losses._checks import REDUCTIONS, check_choice, check_embeddings, check_range
-from cvcourse.losses._distances import distances, pair_masks, pairwise_distances, prepare
+from cvcourse.losses._distances import (
+    distances,
+    nearest,
+    pair_masks,
+    pairwise_distances,
+    prepare,
+)
 from cvcourse.losses._reduce import reduce_loss
 
 
@@ -31,9 +37,9 @@ def mine_batch_hard(
     Reference: Hermans et al. 2017, arXiv:1703.07737.
     """
     check_embeddings(embeddings, labels)
-    hardest, nearest, usable = _hardest(prepare(embeddings, normalize), labels)
+    positives, negatives, usable = _hardest(prepare(embeddings, normalize), labels)
     anchors = usable.nonzero().squeeze(1)
-    return anchors, hardest[anchors], nearest[anchors]
+    return anchors, positives[anchors], negatives[anchors]
 
 
 def batch_hard_triplet_loss(
@@ -68,10 +74,8 @@ def batch_hard_triplet_loss(
     check_range("margin", margin, 0)
     check_choice("reduction", reduction, REDUCTIONS)
     x = prepare(embeddings, normalize)
-    if not len(x):
-        return reduce_loss(x.sum(1), reduction)
-    hardest, nearest, usable = _hardest(x, labels)
-    gap = distances(x, x[hardest]) - distances(x, x[nearest]) + margin
+    positives, negatives, usable = _hardest(x, labels)
+    gap = distances(x, x[positives]) - distances(x, x[negatives]) + margin
     loss = (F.softplus(gap) if soft else torch.relu(gap)).masked_fill(~usable, 0)
     return reduce_loss(loss, reduction, usable.sum())
 
@@ -81,6 +85,5 @@ def _hardest(x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(N,) farthest positive, nearest negative, and whether both exist."""
     d = pairwise_distances(x)
     positive, negative = pair_masks(labels)
-    hardest = d.masked_fill(~positive, -torch.inf).argmax(1)
-    nearest = d.masked_fill(~negative, torch.inf).argmin(1)
-    return hardest, nearest, positive.any(1) & negative.any(1)
+    usable = positive.any(1) & negative.any(1)
+    return nearest(-d, positive), nearest(d, negative), usable

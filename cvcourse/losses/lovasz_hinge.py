@@ -35,8 +35,7 @@ def lovasz_hinge_loss(
     returned in float32. nan stays nan.
 
     Raises ValueError for another dtype or shape and, on the CPU, for labels other than 0, 1 and
-    `ignore_index` (elsewhere they are background); on the CPU in float32 it cannot be
-    differentiated twice (RuntimeError).
+    `ignore_index` (elsewhere they are background).
 
     Reference: Berman et al. 2018, arXiv:1705.08790; Yu and Blaschko 2015, arXiv:1512.07797.
     """

@@ -35,8 +35,7 @@ def lovasz_softmax_loss(
     pixels. Half precision is computed and returned in float32. nan stays nan.
 
     Raises ValueError for another dtype, shape or class and, on the CPU, for labels outside [0, C)
-    (elsewhere they are of no class); on the CPU in float32 it cannot be differentiated twice
-    (RuntimeError).
+    (elsewhere they are of no class).
 
     Reference: Berman et al. 2018, arXiv:1705.08790.
     """

@@ -5,7 +5,7 @@ from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
 from cvcourse.losses._checks import check_embeddings, check_positive
-from cvcourse.losses._distances import pair_masks, pairwise_distances, prepare
+from cvcourse.losses._distances import nearest, pair_masks, pairwise_distances, prepare
 
 
 @torch.no_grad()
@@ -41,14 +41,14 @@ def mine_semi_hard(
     positive, negative = pair_masks(labels)
     if per_anchor:
         anchors = positive.any(1).nonzero().squeeze(1)
-        positives = d.masked_fill(~positive, -torch.inf)[anchors].argmax(1)
+        positives = nearest(-d, positive)[anchors]
     else:
         anchors, positives = positive.nonzero(as_tuple=True)
     gap = d[anchors] - d[anchors, positives, None]  # (pairs, N)
     semi_hard = (gap > 0) & (gap <= margin) & negative[anchors]
     if per_anchor:
         pairs = semi_hard.any(1).nonzero().squeeze(1)
-        negatives = gap.masked_fill(~semi_hard, torch.inf)[pairs].argmin(1)
+        negatives = nearest(gap, semi_hard)[pairs]
     else:
         pairs, negatives = semi_hard.nonzero(as_tuple=True)
     return anchors[pairs], positives[pairs], negatives

@@ -4,7 +4,6 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Shaped
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from cvcourse.losses._checks import (
     REDUCTIONS,
@@ -39,8 +38,7 @@ def sigmoid_focal_loss(
     instead divides the sum by `max(1, number of positives)`, which is left to the caller. Half
     precision is computed and returned in float32. nan stays nan.
 
-    Raises ValueError for another dtype, shape, alpha, gamma or reduction; on the CPU in float32,
-    "mean" and "sum" cannot be differentiated twice (RuntimeError).
+    Raises ValueError for another dtype, shape, alpha, gamma or reduction.
 
     Reference: Lin et al. 2017, arXiv:1708.02002.
     """
@@ -103,11 +101,18 @@ class _FusedFocalSum(torch.autograd.Function):
                 slope = ce.mul_(gamma).div_(miss).mul_(sign)  # ce times d(log focus)/dp
                 piece = gradient[i * _FusedFocalSum.PIECE :][: x.numel()]
                 torch.addcmul(p - t, slope, p - p * p, out=piece).mul_(weight)
-        ctx.save_for_backward(None if gradient is None else gradient.view(inputs.shape))
+        ctx.save_for_backward(
+            inputs, targets, None if gradient is None else gradient.view(inputs.shape)
+        )
+        ctx.alpha, ctx.gamma = alpha, gamma
         return total.to(inputs.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient if grad_output == 1 else gradient * grad_output, None, None, None
+        inputs, targets, gradient = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is wanted, which the formula has
+            loss = _focal(inputs, targets.to(inputs.dtype), ctx.alpha, ctx.gamma).sum()
+            (gradient,) = torch.autograd.grad(loss, inputs, create_graph=True)
+        elif grad_output == 1:
+            return gradient, None, None, None
+        return gradient * grad_output, None, None, None
