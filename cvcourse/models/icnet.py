@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import conv_norm_act
+from cvcourse.models._segmentation import pixel_cross_entropy
 
 
 class Bottleneck(nn.Module):
@@ -204,6 +205,5 @@ def label_guidance_loss(
     total = logits[0].new_zeros(())
     for branch, weight in zip(logits, weights, strict=True):
         small = F.interpolate(target[:, None].float(), size=branch.shape[-2:])[:, 0].long()
-        loss = F.cross_entropy(branch, small, ignore_index=ignore_index, reduction="sum")
-        total = total + weight * loss / (small != ignore_index).sum().clamp(min=1)
+        total = total + weight * pixel_cross_entropy(branch, small, ignore_index)
     return total
