@@ -21,8 +21,9 @@ def precision_and_recall(
     Args:
         hit, false_alarm: (detections, A, T); neither for a detection that is not counted.
         label: (detections,) index of the class, increasing.
-        rank: (detections,) place by score in the image and class.
+        score, rank: (detections,) score, and place by it in the image and class.
         positives: (K, A) number of targets that count.
+        max_detections: (M,) how many ranks count for each recall.
     """
     classes, areas = positives.shape
     thresholds = hit.shape[2]

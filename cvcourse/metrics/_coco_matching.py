@@ -84,13 +84,13 @@ def greedy_matches(
     pair_rank = rank[pairs.detection]
     for of_rank in _runs(np.lexsort((choice, pair_rank)), pair_rank):
         detection = pairs.detection[of_rank[choice[of_rank] == 0]]
-        claimed = np.full((len(detection), *shape), -1)
-        regular = np.zeros_like(claimed, dtype=bool)
+        claimed = np.full((len(detection), *shape), -1)  # target, or -1 for none
+        regular = np.zeros_like(claimed, dtype=bool)  # it is a target that counts
         for of_choice in _runs(of_rank, choice):
             row = np.searchsorted(detection, pairs.detection[of_choice])
             target = pairs.target[of_choice]
-            counted = ~ignored[target][:, :, None]
-            possible = free[target] & (pairs.iou[of_choice, None, None] >= thresholds)
+            counted = ~ignored[target][:, :, None]  # (n, A, 1)
+            possible = free[target] & (pairs.iou[of_choice, None, None] >= thresholds)  # (n, A, T)
             better = possible & ((claimed[row] < 0) | (counted & ~regular[row]))
             claimed[row] = np.where(better, target[:, None, None], claimed[row])
             regular[row] |= better & counted

@@ -37,6 +37,7 @@ def coco_average_precision(
             `iou_type="segm"` `masks` (N, height, width) bool.
         target: per image `labels` and `boxes` or `masks`; optionally `iscrowd` (N,) and `area`
             (N,), the area that makes it small, medium or large (default: the box's or mask's).
+        iou_thresholds: in [0, 1]; default 0.5, 0.55, ..., 0.95.
         max_detections: detections per image and class that count; AP uses the largest.
         areas: ranges of area by name, both ends included.
         class_metrics: also report each class.
