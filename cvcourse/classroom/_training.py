@@ -45,7 +45,7 @@ class Training:
 
         self._loader, self._synchronised = _shared_out(loader, self.accelerator)
         self._generators = randomness.generators_of(self._loader)
-        length = len(self._loader) if hasattr(self._loader, "__len__") else None
+        length = _length(self._loader)
         if length == 0:
             raise ValueError("loader has no batches")
         self.epochs = epochs
@@ -236,6 +236,10 @@ class Training:
         self._validated_at = progress["validated_at"]
         self.history.extend(progress["history"])
         self.history.best = progress["best"]
+        if self._keep_best is not None and self.is_main:
+            step = self.history.best["step"] if self.history.best else 0
+            if checkpoints.best_after_resume(self.folder, step) is None:
+                self.history.best = None
         states = torch.load(path / self._random_file, map_location="cpu", weights_only=True)
         if self._batch:
             randomness.put_back(states["start"], self._generators)
@@ -325,6 +329,13 @@ def _shared_out(loader, accelerator) -> tuple:
     # accelerate's own iteration reads one batch ahead, so that the random state after a step would
     # depend on a batch not yet trained on: the loader inside it does not.
     return shared.base_dataloader, shared.synchronized_generator
+
+
+def _length(loader) -> int | None:
+    try:
+        return len(loader)
+    except TypeError:  # an iterator, or a loader of a data set without a length
+        return None
 
 
 def _make_optimizer(optimizer, lr: float | None, modules: list[nn.Module]):

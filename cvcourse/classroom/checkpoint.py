@@ -44,8 +44,7 @@ def unfinished(folder: Path, kind: str, step: int) -> Path:
 
 def start_writing(path: Path) -> None:
     """Make the empty folder that `finish_writing` turns into a checkpoint; drop older remains."""
-    for remains in path.parent.glob(".*-????????.*"):
-        shutil.rmtree(remains)
+    _remove_remains(path.parent)
     path.mkdir(parents=True)
 
 
@@ -63,10 +62,9 @@ def finish_writing(written: Path, *, keep: int) -> Path:
 
 def clear(folder: Path) -> None:
     """Remove all checkpoints of a folder, finished and unfinished, but nothing else."""
+    _remove_remains(folder)
     for path in [*stored(folder, "step"), *stored(folder, "best")]:
         _remove(path)
-    for path in folder.glob(".*-????????.*"):
-        shutil.rmtree(path)
 
 
 def save_best(model: nn.Module, folder: Path, step: int) -> None:
@@ -77,6 +75,17 @@ def save_best(model: nn.Module, folder: Path, step: int) -> None:
     start_writing(path)
     save_model(model, str(path / "model.safetensors"))
     finish_writing(path, keep=1)
+
+
+def best_after_resume(folder: Path, step: int) -> Path | None:
+    """The best weights of a run that goes back to where its best step was `step`, if they are good.
+
+    Those that it had kept later are removed: it will come to them again.
+    """
+    for path in stored(folder, "best"):
+        if _step(path) > step:
+            _remove(path)
+    return newest_good(folder, "best")
 
 
 def load_best(model: nn.Module, folder: str | Path) -> int:
@@ -93,6 +102,10 @@ def load_best(model: nn.Module, folder: str | Path) -> int:
         load_model(model, str(path / "model.safetensors"))
     except RuntimeError as error:
         raise ValueError(f"the weights in {path} are another model's: {error}") from error
+    return _step(path)
+
+
+def _step(path: Path) -> int:
     return int(path.name.split("-")[1])
 
 
@@ -121,10 +134,15 @@ def _free_name(path: Path) -> Path:
     return path.with_name(f"{path.name}{taken + 1}") if taken else path
 
 
+def _remove_remains(folder: Path) -> None:
+    for pattern in (".step-????????.*", ".best-????????.*"):
+        for remains in folder.glob(pattern):
+            shutil.rmtree(remains)
+
+
 def _remove(path: Path) -> None:
     """Remove a checkpoint so that no half of it is ever taken for a whole."""
     if path.exists():
         doomed = path.with_name(f".{path.name}.removed")
-        shutil.rmtree(doomed, ignore_errors=True)
         os.replace(path, doomed)
         shutil.rmtree(doomed)

@@ -47,6 +47,11 @@ def choose_scale(device: torch.device) -> str:
     return asked or ("small" if device.type == "cpu" else "full")
 
 
+def is_first_process() -> bool:
+    """Whether this process is the only one, or the first of those that a launcher started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def describe_device(device: torch.device) -> str:
     """The device in words: `cpu`, `mps`, or `cuda (NVIDIA H200)`."""
     if device.type == "cuda":

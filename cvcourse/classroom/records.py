@@ -11,6 +11,8 @@ from pathlib import Path
 
 import torch
 
+from cvcourse.classroom.device import is_first_process
+
 try:
     import resource
 except ImportError:  # Windows
@@ -38,7 +40,7 @@ def read(name: str) -> dict | None:
 
 def write(name: str, record: dict) -> None:
     """Replace the record `name` at once; of several processes, the first writes."""
-    if os.environ.get("RANK", "0") != "0":
+    if not is_first_process():
         return
     folder().mkdir(parents=True, exist_ok=True)
     unfinished = folder() / f".{name}.{os.getpid()}.json"

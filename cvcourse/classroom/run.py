@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cvcourse.classroom import records, style
-from cvcourse.classroom.device import choose_device, choose_scale, describe_device
+from cvcourse.classroom.device import choose_device, choose_scale, describe_device, is_first_process
 
 Choice = TypeVar("Choice")
 
@@ -32,7 +32,8 @@ def begin(title: str, *, seed: int = 0, minutes: float | None = None) -> "Run":
     style.use()
     parts = [title, describe_device(device), f"scale {run.scale}", f"seed {seed}"]
     duration = run.usual_duration(minutes)
-    print(" · ".join([*parts, duration] if duration else parts))
+    if is_first_process():
+        print(" · ".join([*parts, duration] if duration else parts))
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 (libraries that a lesson calls use it)
     torch.manual_seed(seed)
@@ -126,7 +127,8 @@ class Run:
         self.write_record()
         if not verdict:
             raise ClaimError(f"does not hold: {text}")
-        print(f"✓ {text}")
+        if is_first_process():
+            print(f"✓ {text}")
 
     def usual_duration(self, minutes: float | None) -> str:
         """How long the lesson takes, in words: by this machine's last record, else by `minutes`."""

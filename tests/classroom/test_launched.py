@@ -1,0 +1,90 @@
+"""`fit` under `accelerate launch`, on two processes that talk over gloo.
+
+`accelerate launch --cpu` starts one process, unless under MPI; with `--multi_gpu` it starts as many
+as it is told, and `CVCOURSE_DEVICE=cpu` keeps them on the CPU.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.classroom import launched
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """What two processes left behind."""
+    folder = tmp_path_factory.mktemp("launched")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [
+        "--multi_gpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+    ]
+    options += ["--dynamo_backend", "no", "--main_process_port", str(port)]
+    environment = {
+        **os.environ,
+        "CVCOURSE_DEVICE": "cpu",
+        "CVCOURSE_RECORDS": str(folder / "records"),
+        "OMP_NUM_THREADS": "1",
+        "HF_HOME": str(folder / "home"),
+    }
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options]
+    result = subprocess.run(
+        [*launcher, "-m", "tests.classroom.launched", str(folder)],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """One process with the doubled batch."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CVCOURSE_DEVICE", "cpu")
+        return launched.train(8)
+
+
+def test_two_processes_equal_one_with_the_doubled_batch(folder, alone):
+    model, history = alone
+    weights, rows, best = torch.load(folder / "whole.pt")
+    torch.testing.assert_close(weights, dict(model.state_dict()), rtol=1e-5, atol=1e-6)
+    assert len(rows) == len(history)
+    for ours, theirs in zip(rows, history, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5, abs=1e-6)
+    assert best["step"] == history.best["step"]
+
+
+def test_resumed_in_the_middle_two_processes_end_as_before(folder):
+    weights, rows, best = torch.load(folder / "whole.pt")
+    again, rows_again, best_again = torch.load(folder / "resumed.pt")
+    assert all(weights[name].equal(again[name]) for name in weights)
+    assert rows == rows_again
+    assert best == best_again
+
+
+def test_first_process_alone_writes_record_and_best_weights(folder):
+    claims = json.loads((folder / "records" / "97.json").read_text())["claims"]
+    assert len(claims) == 1
+    kept = sorted(path.name for path in (folder / "run").iterdir())
+    assert [name.split("-")[0] for name in kept] == ["best", "step", "step"]
+    files = {path.name for path in (folder / "run" / kept[-1]).iterdir()}
+    assert {"random-0.pt", "random-1.pt"} <= files
