@@ -118,7 +118,8 @@ def _sums(logits: Tensor, target: Tensor, ignore_index: int | None) -> list[Tens
 
 def _multiclass_sums(logits: Tensor, target: Tensor, ignore_index: int | None) -> list[Tensor]:
     """The same for (B, C, ...) logits and (B, ...) indices, without writing out one-hot targets."""
-    p, t = logits.softmax(1).flatten(2), target.long().flatten(1)  # (B, C, P), (B, P)
+    p = logits.softmax(1)[..., None].flatten(2)  # (B, C, P)
+    t = target.long()[..., None].flatten(1)  # (B, P)
     weight = torch.ones_like(t, dtype=p.dtype)
     if ignore_index is not None:
         ignored = t == ignore_index

@@ -42,8 +42,8 @@ def lovasz_softmax_loss(
     check_class_map(logits, target)
     check_values("target", target, logits.shape[1] - 1, ignore_index)
     chosen = _chosen(classes, logits.shape[1])
-    p = at_least_float32(logits).softmax(1)[:, chosen].flatten(2)  # (B, chosen, pixels)
-    t = target.flatten(1)  # (B, pixels)
+    p = at_least_float32(logits).softmax(1)[:, chosen, ..., None].flatten(2)  # (B, chosen, pixels)
+    t = target[..., None].flatten(1)  # (B, pixels)
     if not per_image:
         p, t = p.transpose(0, 1).flatten(1)[None], t.flatten()[None]  # as one image
     ids = torch.arange(logits.shape[1], device=t.device)[chosen]
