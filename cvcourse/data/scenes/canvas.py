@@ -81,6 +81,8 @@ class Canvas:
         within the outline, the point is in shadow. A point at depth z with picture coordinates u
         (from the centre) crosses the plane at depth z_k at  u z / z_k + f (z / z_k - 1) l / l_z.
         """
+        if strength == 0 or self.light.ambient == 1:
+            return
         lx, ly, lz = self.light.direction
         shift_x, shift_y = self.focal * lx / lz, self.focal * ly / lz
         centre = self.size / 2

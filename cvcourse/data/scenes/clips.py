@@ -1,5 +1,7 @@
 """`Clips`: short videos of moving objects and a moving camera, with optical flow and tracks."""
 
+from numbers import Integral, Real
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -61,8 +63,8 @@ class Clips(Dataset):
         speed: float = 1.0,
         camera: float = 1.0,
     ):
-        self.length = check("length", length, "a whole number, 0 or more", (int,), 0, 2**62)
-        self.frames = check("frames", frames, "a whole number from 1 to 1000", (int,), 1, 1000)
+        self.length = check("length", length, "a whole number, 0 or more", Integral, 0, 2**62)
+        self.frames = check("frames", frames, "a whole number from 1 to 1000", Integral, 1, 1000)
         self.options = Options(
             size, seed, split, objects, classes, scale, rotation, placement, background,
             texture, lighting, shadow, noise, blur,
@@ -71,8 +73,8 @@ class Clips(Dataset):
         self.actions = tuple(actions)
         for action in self.actions or (None,):
             check_one("actions", action, (*ACTIONS, WANDER))
-        self.speed = check("speed", speed, "a strength from 0 to 5", (int, float), 0, 5)
-        self.camera = check("camera", camera, "a strength from 0 to 5", (int, float), 0, 5)
+        self.speed = check("speed", speed, "a strength from 0 to 5", Real, 0, 5)
+        self.camera = check("camera", camera, "a strength from 0 to 5", Real, 0, 5)
 
     def __len__(self) -> int:
         return self.length
@@ -85,7 +87,8 @@ class Clips(Dataset):
         light = lighting.draw_light(stream, options.lighting)
         lens = camera.draw_lens(stream, options.blur, options.noise)
         objects = layout.draw_objects(stream, options, room=motion.ROOM)
-        wall = layout.draw_wall(stream, objects[0][1].depth if objects else 4.0, options)
+        farthest = objects[0][1].depth if objects else 4.0
+        wall = layout.draw_wall(stream, farthest, options, reach=2.0)
         photograph = backgrounds.draw_moving(
             stream, options.split, options.size, options.background
         )
@@ -123,15 +126,10 @@ def frame(target: dict, t: int) -> dict:
     tracks = target["area"][t].nonzero().flatten()
     whole = {name: target[name][t] for name in ("semantic", "depth", "normals")}
     names = ("boxes", "masks", "area", "full_boxes", "visibility", "poses", "object_depth")
-    lasting = {name: target[name][tracks] for name in ("labels", "colors", "iscrowd")}
     now = {name: target[name][t][tracks] for name in names}
-    return (
-        whole
-        | lasting
-        | now
-        | {name: target[name] for name in ("light", "image_id")}
-        | {"tracks": tracks}
-    )
+    lasting = {name: target[name][tracks] for name in ("labels", "colors", "iscrowd")}
+    same = {name: target[name] for name in ("light", "image_id")}
+    return now | lasting | whole | same | {"tracks": tracks}
 
 
 def _picture_from(place, wall: Wall, photograph, x: float, y: float, options: Options):

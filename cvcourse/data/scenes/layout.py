@@ -34,10 +34,13 @@ def draw_objects(stream: Stream, options: Options, room: float = 1.0) -> list[tu
     return placed[::-1]
 
 
-def draw_wall(stream: Stream, farthest: float, options: Options) -> Wall:
-    """A wall that leans a little, behind everything."""
+def draw_wall(stream: Stream, farthest: float, options: Options, reach: float = 1.0) -> Wall:
+    """A wall that leans a little, behind everything.
+
+    reach: how far from the centre it stays behind, in half sides of the picture.
+    """
     a, b = stream.uniform(-0.3, 0.3), stream.uniform(-0.3, 0.3)
-    corner = 1 + (abs(a) + abs(b)) * options.size / 2 / options.focal
+    corner = 1 + (abs(a) + abs(b)) * reach * options.size / 2 / options.focal
     return Wall((farthest + stream.uniform(0.1, 0.6)) * corner, a, b)
 
 

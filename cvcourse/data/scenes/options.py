@@ -1,10 +1,12 @@
 """What one may ask of the simulator, and the errors for what one may not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 from .backgrounds import BACKGROUNDS
 from .randomness import SPLITS
-from .things import CLASSES, KINDS
+from .things import KINDS
 
 PLACEMENTS = ("overlapping", "apart", "touching")
 EXTRAS = ("full_masks", "albedo", "alpha", "background", "shading")
@@ -14,48 +16,47 @@ EXTRAS = ("full_masks", "albedo", "alpha", "background", "shading")
 class Options:
     """Checked options of `Scenes` and `Clips`; what each means is said there."""
 
-    size: int = 128
-    seed: int = 0
-    split: str = "train"
-    objects: int | tuple[int, int] = (1, 4)
-    classes: tuple[str, ...] = CLASSES
-    scale: tuple[float, float] = (0.15, 0.45)
-    rotation: float = 180.0
-    placement: str = "overlapping"
-    background: str = "photograph"
-    texture: float = 1.0
-    lighting: float = 1.0
-    shadow: float = 1.0
-    noise: float = 1.0
-    blur: float = 1.0
+    size: int
+    seed: int
+    split: str
+    objects: int | tuple[int, int]
+    classes: tuple[str, ...]
+    scale: tuple[float, float]
+    rotation: float
+    placement: str
+    background: str
+    texture: float
+    lighting: float
+    shadow: float
+    noise: float
+    blur: float
     extras: tuple[str, ...] = ()
 
     def __post_init__(self):
-        if isinstance(self.objects, int):
+        if isinstance(self.objects, Integral):
             object.__setattr__(self, "objects", (self.objects, self.objects))
         for name in ("objects", "classes", "scale", "extras"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        whole, real = (int,), (int, float)
-        check("size", self.size, "a whole number from 16 to 2048", whole, 16, 2048)
-        check("seed", self.seed, "a whole number from 0 to 2**60", whole, 0, 2**60)
+            value = getattr(self, name)
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                raise ValueError(f"{name} must be a tuple, got {value!r}")
+            object.__setattr__(self, name, tuple(value))
+        check("size", self.size, "a whole number from 16 to 2048", Integral, 16, 2048)
+        check("seed", self.seed, "a whole number from 0 to 2**60", Integral, 0, 2**60)
         check_one("split", self.split, SPLITS)
-        few, many = (*self.objects, None, None)[:2]
-        if len(self.objects) != 2 or not 0 <= few <= many <= 200:
-            raise ValueError(
-                f"objects must be a count or (least, most) up to 200, got {self.objects}"
-            )
+        _check_range(
+            "objects", self.objects, "a count or (least, most) up to 200", Integral, 0, 200
+        )
         known = self.classes[:1] == ("background",) and set(self.classes[1:]) <= set(KINDS)
         if not known or len(self.classes) < 2:
             raise ValueError(
                 f"classes must be 'background' and then some of {KINDS}, got {self.classes}"
             )
-        if len(self.scale) != 2 or not 0 < self.scale[0] <= self.scale[1] <= 1:
-            raise ValueError(f"scale must be (least, most) in (0, 1], got {self.scale}")
-        check("rotation", self.rotation, "degrees from 0 to 180", real, 0, 180)
+        _check_range("scale", self.scale, "(least, most) from 0.01 to 1", Real, 0.01, 1)
+        check("rotation", self.rotation, "degrees from 0 to 180", Real, 0, 180)
         check_one("placement", self.placement, PLACEMENTS)
         check_one("background", self.background, BACKGROUNDS)
         for name in ("texture", "lighting", "shadow", "noise", "blur"):
-            check(name, getattr(self, name), "a strength from 0 to 5", real, 0, 5)
+            check(name, getattr(self, name), "a strength from 0 to 5", Real, 0, 5)
         for extra in self.extras:
             check_one("extras", extra, EXTRAS)
 
@@ -65,10 +66,16 @@ class Options:
         return 1.2 * self.size
 
 
-def check(name: str, value, expected: str, kinds: tuple[type, ...], low: float, high: float):
-    if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+def check(name: str, value, expected: str, kind: type, low: float, high: float):
+    if not isinstance(value, kind) or isinstance(value, bool) or not low <= value <= high:
         raise ValueError(f"{name} must be {expected}, got {value!r}")
     return value
+
+
+def _check_range(name: str, value: tuple, expected: str, kind: type, low: float, high: float):
+    numbers = len(value) == 2 and all(isinstance(number, kind) for number in value)
+    if not numbers or not low <= value[0] <= value[1] <= high:
+        raise ValueError(f"{name} must be {expected}, got {value}")
 
 
 def check_one(name: str, value, choices):

@@ -1,5 +1,7 @@
 """`Scenes`: single pictures with everything known about them."""
 
+from numbers import Integral
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -74,7 +76,7 @@ class Scenes(Dataset):
         blur: float = 1.0,
         extras: tuple[str, ...] = (),
     ):
-        self.length = check("length", length, "a whole number, 0 or more", (int,), 0, 2**62)
+        self.length = check("length", length, "a whole number, 0 or more", Integral, 0, 2**62)
         self.options = Options(
             size, seed, split, objects, classes, scale, rotation, placement, background,
             texture, lighting, shadow, noise, blur, extras,

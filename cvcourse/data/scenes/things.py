@@ -18,13 +18,8 @@ KINDS = (*OUTLINES, *cutouts.DIGITS, *cutouts.CUTOUTS)
 CLASSES = ("background", "disk", "square", "triangle", "star", "ring", "cross", "heart", "crescent")
 DIGITS = ("background", *cutouts.DIGITS)
 RENDERED_DIGITS = ("background", *GLYPHS)
-_UPRIGHT = {
-    *cutouts.DIGITS,
-    *GLYPHS,
-    "digit",
-    "face",
-    "horse",
-}  # never turned by more than 15 degrees
+_UPRIGHT = {*cutouts.DIGITS, *GLYPHS, "digit", "face", "horse"}
+_LEAN = 15.0  # degrees, the most that those are turned
 _ROUNDNESS = 0.9  # sine of the slope at the outline: 1 would be a half circle in profile
 _FLOOR = sqrt(1 - _ROUNDNESS**2)
 
@@ -61,7 +56,7 @@ def draw_thing(stream: Stream, split: str, label: int, kind: str, texture: float
 
 def draw_angle(stream: Stream, kind: str, limit: float) -> tuple[float, float]:
     """Cosine and sine of an angle within `limit` degrees."""
-    limit = min(limit, 15.0) if kind in _UPRIGHT else limit
+    limit = min(limit, _LEAN) if kind in _UPRIGHT else limit
     angle = radians(stream.uniform(-limit, limit))
     return cos(angle), sin(angle)
 
