@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 
-def check_boxes(name: str, boxes: Tensor) -> None:
-    if boxes.ndim == 0 or boxes.shape[-1] != 4:
-        raise ValueError(
-            f"{name} must have shape (..., 4), four numbers a box, got {tuple(boxes.shape)}"
-        )
+def check_boxes(name: str, boxes: Tensor, axes: str = "(..., 4)") -> None:
+    """`axes`, "(..., 4)" or "(..., n, 4)", says how many there are at least."""
+    if boxes.ndim < axes.count(",") or boxes.shape[-1] != 4:
+        raise ValueError(f"{name} must have shape {axes}, got {tuple(boxes.shape)}")
     if boxes.dtype == torch.bool or boxes.is_complex():
         raise ValueError(f"{name} must hold real numbers, got {boxes.dtype}")
 

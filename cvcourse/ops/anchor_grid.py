@@ -10,8 +10,8 @@ from cvcourse.ops._checks import check_positive, check_same_length, pair
 
 
 def anchor_grid(
-    feature_sizes: Sequence[tuple[int, int]],
-    strides: Sequence[int | tuple[int, int]],
+    feature_sizes: Sequence[Sequence[int]],
+    strides: Sequence[int | Sequence[int]],
     sizes: Sequence[Sequence[float]],
     aspect_ratios: Sequence[float],
     *,

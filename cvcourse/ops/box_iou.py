@@ -46,8 +46,8 @@ def hull(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
 
 def sides(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, ...]:
     """x1, y1, x2, y2 of `boxes1` as columns (..., n, 1), then of `boxes2` as rows (..., 1, m)."""
-    check_boxes("boxes1", boxes1)
-    check_boxes("boxes2", boxes2)
+    check_boxes("boxes1", boxes1, "(..., n, 4)")
+    check_boxes("boxes2", boxes2, "(..., m, 4)")
     boxes1, boxes2 = as_float(boxes1, boxes2)
     columns = boxes1.movedim(-1, 0)[..., :, None]
     rows = boxes2.movedim(-1, 0).contiguous()[..., None, :]

@@ -1,5 +1,7 @@
 """Boxes cut off at the border of their image, and those too small to keep."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Int64, Num
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from cvcourse.ops._checks import check_boxes, pair
 
 
-def clip_boxes(boxes: Num[Tensor, "*batch 4"], size: tuple[int, int]) -> Num[Tensor, "*batch 4"]:
+def clip_boxes(boxes: Num[Tensor, "*batch 4"], size: Sequence[int]) -> Num[Tensor, "*batch 4"]:
     """The part of each box (x1, y1, x2, y2) inside an image of `size` (height, width).
 
     **Conventions**: x in [0, width], y in [0, height]; a box outside becomes one of zero area on

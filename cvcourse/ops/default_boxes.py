@@ -11,8 +11,8 @@ from cvcourse.ops._checks import check_positive, check_same_length, pair
 
 
 def default_boxes(
-    feature_sizes: Sequence[tuple[int, int]],
-    image_size: tuple[int, int],
+    feature_sizes: Sequence[Sequence[int]],
+    image_size: Sequence[int],
     scales: Sequence[float],
     aspect_ratios: Sequence[Sequence[float]],
     *,

@@ -50,6 +50,7 @@ def match_anchors(
     matched = best >= high_threshold
     if allow_low_quality:
         reached = iou.amax(dim=1, keepdim=True)  # by each object, over all anchors
-        matched |= ((iou == reached) & (reached > 0)).any(dim=0)
+        claimed = ((iou == reached) & (reached > 0)).any(dim=0)
+        matched |= claimed & ~best.isnan()
     background = ~(best >= low_threshold)  # so that nan is background
     return torch.where(matched, index, torch.where(background, BACKGROUND, BETWEEN))

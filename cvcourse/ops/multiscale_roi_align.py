@@ -17,7 +17,7 @@ from cvcourse.ops.roi_align import align_levels
 def multiscale_roi_align(
     features: Sequence[Float[Tensor, "batch channels _ _"]],
     boxes: Sequence[Num[Tensor, "_ 4"]],
-    image_sizes: Sequence[tuple[int, int]],
+    image_sizes: Sequence[Sequence[int]],
     output_size: int | Sequence[int],
     *,
     sampling_ratio: int = 2,

@@ -1,6 +1,7 @@
 """Masks between the frame of their box and the frame of the image."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ from cvcourse.ops._checks import (
 def paste_masks(
     masks: Float[Tensor, "n size size"],
     boxes: Num[Tensor, "n 4"],
-    size: tuple[int, int],
+    size: Sequence[int],
 ) -> Float[Tensor, "n height width"]:
     """Each mask resized to its box and laid into an empty image.
 
@@ -63,11 +64,10 @@ def _resampling(first: int, last: int, length: int, mask: Tensor) -> tuple[slice
     """Pixels of first ... last that lie in the image, and the mask cells that each averages."""
     cells = len(mask)
     count = max(last - first + 1, 1)
-    start, stop = max(first, 0), max(min(first + count, length), 0)
-    pixel = torch.arange(start, max(start, stop), dtype=mask.dtype, device=mask.device) - float(
-        first
-    )
+    start = min(max(first, 0), length)
+    stop = min(max(first + count, start), length)
+    pixel = torch.arange(start, stop, dtype=mask.dtype, device=mask.device) - float(first)
     position = ((pixel + 0.5) * (cells / count) - 0.5).clamp(0, cells - 1)
     cell = torch.arange(cells, device=mask.device)
     weight = (1 - (position[:, None] - cell).abs()).clamp(min=0)  # (pixels, cells)
-    return slice(start, max(start, stop)), weight.to(mask.dtype)
+    return slice(start, stop), weight.to(mask.dtype)

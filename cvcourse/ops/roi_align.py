@@ -143,7 +143,7 @@ def _sample_adaptively(
         )
     kinds, kind, counts = samples.int().unique(dim=0, return_inverse=True, return_counts=True)
     order = kind.argsort()
-    done = [table.new_zeros(0, *bins, table.shape[1])]
+    done = [_sample(table, boxes[:0], places[:0], bins, (1, 1))]  # connected even if all are empty
     groups = order.split(counts.tolist())
     for (nx, ny), group in zip(kinds.tolist(), groups, strict=True):
         if nx * ny == 0:

@@ -1,0 +1,49 @@
+"""One call of every op, for the tests that hold for all of them."""
+
+import torch
+
+from tests.ops.boxes import random_boxes
+
+
+def calls(dtype=torch.float32):
+    """Name to (arguments, options); floating inputs have `dtype`."""
+    boxes, others = (random_boxes(7).to(dtype) for _ in range(2))
+    scores, labels = torch.rand(7).to(dtype), torch.arange(7) % 3
+    image, flow = torch.rand(2, 3, 8, 10).to(dtype), torch.randn(2, 2, 8, 10).to(dtype)
+    coarse = torch.rand(2, 3, 4, 5).to(dtype)
+    masks = torch.rand(7, 6, 6).to(dtype)
+    listed = [boxes[:3], boxes[3:]]
+    rois = torch.cat((torch.tensor([0, 1] * 3 + [1])[:, None].to(dtype), boxes), dim=1)
+    iou = torch.rand(3, 7).to(dtype)
+    where = (4 * torch.arange(20) + torch.arange(20) // 5 * 20).view(1, 1, 4, 5).expand(2, 3, 4, 5)
+    like = {"dtype": dtype}
+    return {
+        "anchor_grid": (([(2, 3)], [8], [(8, 16)], (0.5, 1)), like),
+        "batched_nms": ((boxes, scores, labels, 0.3), {}),
+        "box_area": ((boxes,), {}),
+        "box_convert": ((boxes, "xyxy", "cxcywh"), {}),
+        "box_iou": ((boxes, others), {}),
+        "clip_boxes": ((boxes, (9, 12)), {}),
+        "complete_box_iou": ((boxes, others), {}),
+        "crop_masks": ((masks[:3], boxes, labels, 5), {}),
+        "decode_boxes": ((scores[:, None] * boxes, others), {}),
+        "decode_distances": ((boxes, others), {}),
+        "default_boxes": (([(2, 3)], (16, 24), (0.2, 0.4), [(2,)]), like),
+        "distance_box_iou": ((boxes, others), {}),
+        "encode_boxes": ((boxes, others), {}),
+        "encode_distances": ((boxes, others), {}),
+        "fpn_level": ((boxes, 2, 5), {"canonical_size": 10}),
+        "generalized_box_iou": ((boxes, others), {}),
+        "masks_to_boxes": ((masks > 0.9,), {}),
+        "match_anchors": ((iou, 0.7, 0.3), {"allow_low_quality": True}),
+        "max_unpool": ((coarse, where, 2), {}),
+        "multiscale_roi_align": (([image, coarse], listed, [(16, 20), (16, 18)], 3), {}),
+        "nms": ((boxes, scores, 0.3), {}),
+        "paste_masks": ((masks, boxes, (9, 12)), {}),
+        "remove_small_boxes": ((boxes, 3), {}),
+        "roi_align": ((image, rois, 3, 0.5, 2), {}),
+        "roi_pool": ((image, rois, 3, 0.5), {}),
+        "soft_nms": ((boxes, scores), {}),
+        "warp": ((image, flow), {}),
+        "warp_is_inside": ((flow,), {}),
+    }

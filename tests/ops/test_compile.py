@@ -1,0 +1,65 @@
+"""Which ops compile into one graph, and why the others cannot."""
+
+import pytest
+import torch
+
+from cvcourse import ops
+from tests.ops.calls import calls
+
+NOT_ONE_GRAPH = {
+    "batched_nms": "how many boxes stay depends on values",
+    "crop_masks": "the number of samples depends on the size of the boxes",
+    "nms": "how many boxes stay depends on values",
+    "paste_masks": "the part of the image that a mask covers depends on its box",
+    "remove_small_boxes": "how many boxes stay depends on values",
+    "roi_pool": "the number of pixels in a cell depends on the size of the box",
+    "soft_nms": "how many boxes stay depends on values",
+}
+GRAPHS = sorted(set(calls()) - set(NOT_ONE_GRAPH))
+DIFFERENTIABLE = [
+    "box_iou",
+    "complete_box_iou",
+    "decode_boxes",
+    "generalized_box_iou",
+    "max_unpool",
+    "roi_align",
+    "warp",
+]
+
+
+def test_every_exception_is_an_op():
+    assert set(NOT_ONE_GRAPH) < set(ops.__all__)
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize("name", GRAPHS)
+def test_one_graph_and_the_same_value(name):
+    function = getattr(ops, name)
+    arguments, options = calls()[name]
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    got, want = compiled(*arguments, **options), function(*arguments, **options)
+    torch.testing.assert_close(got, want)
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize("name", DIFFERENTIABLE)
+def test_same_gradient(name):
+    function = getattr(ops, name)
+    (first, *others), options = calls()[name]
+    first = first.clone().requires_grad_()
+    compiled = torch.compile(function, fullgraph=True, backend="aot_eager")
+    gradients = [
+        torch.autograd.grad(f(first, *others, **options).sum(), first)[0]
+        for f in (compiled, function)
+    ]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize("name", sorted(NOT_ONE_GRAPH))
+def test_the_others_say_so(name):
+    """If one of these compiles some day, its reason above and its docstring are out of date."""
+    arguments, options = calls()[name]
+    compiled = torch.compile(getattr(ops, name), fullgraph=True, backend="eager")
+    with pytest.raises(Exception, match=r"(?i)data.dependent|graph break|unsupported|guard"):
+        compiled(*arguments, **options)
