@@ -46,6 +46,7 @@ gpu: $(TEST_READY)
 
 bench: $(TEST_READY)
 	$(PY) -m benchmarks
+	$(PY) -m benchmarks.bench_scenes --write
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
