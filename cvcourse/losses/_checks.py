@@ -48,13 +48,15 @@ def check_matrix(name: str, tensor: Tensor) -> None:
         raise ValueError(f"{name} must have shape (N, D), got {tuple(tensor.shape)}")
 
 
-def check_class_map(logits: Tensor, target: Tensor, logits_name: str = "logits") -> None:
-    """Logits (B, C, ...) with C >= 1, and one integer label (B, ...) for each position."""
-    check_floating(logits_name, logits)
+def check_logits(name: str, logits: Tensor) -> None:
+    """Floating point (B, C, ...) with C >= 1."""
+    check_floating(name, logits)
     if logits.ndim < 2 or logits.shape[1] == 0:
-        raise ValueError(
-            f"{logits_name} must have shape (batch, classes, ...), got {tuple(logits.shape)}"
-        )
+        raise ValueError(f"{name} must have shape (batch, classes, ...), got {tuple(logits.shape)}")
+
+
+def check_class_map(target: Tensor, logits: Tensor) -> None:
+    """One integer label (B, ...) for each position of the logits (B, C, ...)."""
     positions = logits.shape[:1] + logits.shape[2:]
     if target.shape != positions:
         raise ValueError(f"target must have shape {tuple(positions)}, got {tuple(target.shape)}")

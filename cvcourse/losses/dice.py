@@ -8,6 +8,8 @@ from cvcourse.losses._checks import (
     check_choice,
     check_class_map,
     check_floating,
+    check_logits,
+    check_positive,
     check_range,
     check_same_shape,
     check_values,
@@ -31,7 +33,7 @@ def soft_dice_score(
         target: same shape, 0 or 1 (any dtype), or soft.
         dims: dimensions to sum over; None: all.
         smooth: s >= 0, in units of true positives.
-        eps: least denominator.
+        eps: least denominator, > 0.
 
     **Conventions**: equals soft_dice_score of segmentation-models-pytorch (whose s counts double
     in the form above). Nothing predicted and nothing there: 0, or 1 with smooth > 0. Half
@@ -44,7 +46,7 @@ def soft_dice_score(
     check_floating("probabilities", probabilities)
     check_same_shape("target", target, "probabilities", probabilities)
     check_range("smooth", smooth, 0)
-    check_range("eps", eps, 0)
+    check_positive("eps", eps)
     p = at_least_float32(probabilities)
     t = target.to(p.dtype)
     return _score((p * t).sum(dims), p.sum(dims), t.sum(dims), smooth, eps)
@@ -83,17 +85,20 @@ def dice_loss(
     check_choice("mode", mode, ("multiclass", "multilabel", "binary"))
     check_choice("average", average, ("macro", "all", "micro"))
     check_range("smooth", smooth, 0)
-    check_range("eps", eps, 0)
+    check_positive("eps", eps)
     if mode == "multiclass":
-        check_class_map(logits, target)
+        check_logits("logits", logits)
+        check_class_map(target, logits)
         check_values("target", target, logits.shape[1] - 1, ignore_index)
         sums = _multiclass_sums(at_least_float32(logits), target, ignore_index)
     else:
         check_floating("logits", logits)
+        if mode == "multilabel":
+            check_logits("logits", logits)
         check_same_shape("target", target, "logits", logits)
         check_values("target", target, 1, ignore_index)
-        shape = (len(logits), logits.shape[1] if mode == "multilabel" else 1, -1)
-        sums = _sums(at_least_float32(logits).reshape(shape), target.reshape(shape), ignore_index)
+        x, t = (_by_class(v, mode) for v in (at_least_float32(logits), target))
+        sums = _sums(x, t, ignore_index)
     if average == "micro":
         sums = [x.sum() for x in sums]
     intersection, predicted, true = sums
@@ -105,6 +110,11 @@ def dice_loss(
 
 def _score(intersection: Tensor, predicted: Tensor, true: Tensor, s: float, eps: float) -> Tensor:
     return (2 * intersection + 2 * s) / (predicted + true + 2 * s).clamp(min=eps)
+
+
+def _by_class(x: Tensor, mode: str) -> Tensor:
+    """(B, C, ...), or anything as one class, -> (B, C, P)."""
+    return x.flatten()[None, None] if mode == "binary" else x[..., None].flatten(2)
 
 
 def _sums(logits: Tensor, target: Tensor, ignore_index: int | None) -> list[Tensor]:

@@ -8,6 +8,7 @@ from cvcourse.losses._checks import (
     check_choice,
     check_class_map,
     check_floating,
+    check_logits,
     check_positive,
     check_range,
     check_same_shape,
@@ -45,7 +46,7 @@ def distillation_loss(
 
     Reference: Hinton et al. 2015, arXiv:1503.02531.
     """
-    check_floating("student_logits", student_logits)
+    check_logits("student_logits", student_logits)
     check_floating("teacher_logits", teacher_logits)
     check_same_shape("teacher_logits", teacher_logits, "student_logits", student_logits)
     check_positive("temperature", temperature)
@@ -59,7 +60,7 @@ def distillation_loss(
     kl = F.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(1)  # (B, ...)
     loss = temperature**2 * kl
     if target is not None:
-        check_class_map(student_logits, target, "student_logits")
+        check_class_map(target, student_logits)
         ce = F.cross_entropy(student, target.long(), reduction="none")
         loss = alpha * loss + (1 - alpha) * ce
     return reduce_loss(loss, "mean" if reduction == "batchmean" else reduction)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from cvcourse.losses._checks import check_choice, check_class_map, check_values
+from cvcourse.losses._checks import check_choice, check_class_map, check_logits, check_values
 from cvcourse.losses._lovasz import lovasz_extension
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
 
@@ -39,7 +39,8 @@ def lovasz_softmax_loss(
 
     Reference: Berman et al. 2018, arXiv:1705.08790.
     """
-    check_class_map(logits, target)
+    check_logits("logits", logits)
+    check_class_map(target, logits)
     check_values("target", target, logits.shape[1] - 1, ignore_index)
     chosen = _chosen(classes, logits.shape[1])
     p = at_least_float32(logits).softmax(1)[:, chosen, ..., None].flatten(2)  # (B, chosen, pixels)

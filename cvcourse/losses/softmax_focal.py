@@ -7,7 +7,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from cvcourse.losses._checks import REDUCTIONS, check_choice, check_class_map, check_range
+from cvcourse.losses._checks import (
+    REDUCTIONS,
+    check_choice,
+    check_class_map,
+    check_logits,
+    check_range,
+)
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
 
 _NO_LABEL = torch.iinfo(torch.int64).min  # cross_entropy always ignores one index; so none is
@@ -43,7 +49,8 @@ def softmax_focal_loss(
 
     Reference: Lin et al. 2017, arXiv:1708.02002.
     """
-    check_class_map(logits, target)
+    check_logits("logits", logits)
+    check_class_map(target, logits)
     check_range("gamma", gamma, 0)
     check_choice("reduction", reduction, REDUCTIONS)
     logits, target = at_least_float32(logits), target.long()

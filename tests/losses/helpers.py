@@ -34,4 +34,4 @@ def assert_finite_gradient(loss: Tensor, *inputs: Tensor) -> None:
 
 def refuses(argument: str):
     """A ValueError whose sentence begins with the name of the argument."""
-    return pytest.raises(ValueError, match=rf"^{argument}\b.*, got ")
+    return pytest.raises(ValueError, match=rf"^{argument} .*, got ")
