@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from cvcourse.data.polygons import polygons_to_mask, runs_to_mask
+
 from . import places
 
 _SCRIPT = "coco"
@@ -74,37 +76,8 @@ class Coco(Dataset):
 def _mask(segmentation, size: tuple[int, int]) -> np.ndarray:
     """Polygons [[x, y, x, y, ...], ...], or run lengths {"size", "counts"}, as (H, W) bool."""
     if isinstance(segmentation, dict):
-        return _from_runs(segmentation["counts"], size)
-    from skimage.draw import polygon2mask
-
+        return runs_to_mask({"size": size, "counts": segmentation["counts"]})
     mask = np.zeros(size, bool)
     for polygon in segmentation:
-        points = np.array(polygon, float).reshape(-1, 2)[:, ::-1] - 0.5  # (y, x) of pixel centres
-        mask |= polygon2mask(size, points)
+        mask |= polygons_to_mask([np.array(polygon, float)], size)
     return mask
-
-
-def _from_runs(counts: list[int] | str, size: tuple[int, int]) -> np.ndarray:
-    """Lengths of runs of 0, 1, 0, ..., down the columns; a string is their compressed form."""
-    lengths = _decompress(counts) if isinstance(counts, str) else counts
-    values = np.arange(len(lengths)) % 2 == 1
-    pixels = np.repeat(values, lengths)
-    if len(pixels) != size[0] * size[1]:
-        raise ValueError(f"runs of {len(pixels)} pixels cannot fill {size[0]} x {size[1]}")
-    return pixels.reshape(size[1], size[0]).T
-
-
-def _decompress(text: str) -> list[int]:
-    """Numbers of five bits a character, least first; from the fourth on, plus the last but one."""
-    lengths, value, shift = [], 0, 0
-    for character in text:
-        bits = ord(character) - 48
-        value |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:  # more to come
-            continue
-        if bits & 16:  # negative
-            value -= 1 << shift
-        lengths.append(value + (lengths[-2] if len(lengths) > 2 else 0))
-        value, shift = 0, 0
-    return lengths
