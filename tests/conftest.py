@@ -1,5 +1,6 @@
 """Shared by all tests: the reference wing is imported with its jaxtyping annotations checked."""
 
+import hypothesis
 import jaxtyping
 import pytest
 import torch
@@ -8,6 +9,9 @@ import tests.typecheck  # noqa: F401  (the hook below finds it by name)
 
 REFERENCE_WING = ["cvcourse.losses", "cvcourse.metrics", "cvcourse.ops", "cvcourse.models"]
 jaxtyping.install_import_hook(REFERENCE_WING, "tests.typecheck.checked")
+
+hypothesis.settings.register_profile("course", deadline=None)  # nothing is timed in a test
+hypothesis.settings.load_profile("course")
 
 
 @pytest.fixture(autouse=True)

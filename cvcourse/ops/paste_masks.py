@@ -56,7 +56,9 @@ def paste_masks(
         left, top, right, bottom = (int(side) for side in box)
         rows, row_weight = _resampling(top, bottom, height, mask)
         columns, column_weight = _resampling(left, right, width, mask)
-        out[i, rows, columns] = (row_weight @ mask @ column_weight.T).to(out.dtype)
+        with torch.autocast(mask.device.type, enabled=False):
+            inside = row_weight @ mask @ column_weight.T
+        out[i, rows, columns] = inside.to(out.dtype)
     return out
 
 

@@ -15,7 +15,7 @@ def calls(dtype=torch.float32):
     listed = [boxes[:3], boxes[3:]]
     rois = torch.cat((torch.tensor([0, 1] * 3 + [1])[:, None].to(dtype), boxes), dim=1)
     iou = torch.rand(3, 7).to(dtype)
-    where = (4 * torch.arange(20) + torch.arange(20) // 5 * 20).view(1, 1, 4, 5).expand(2, 3, 4, 5)
+    where = (2 * torch.arange(5) + 20 * torch.arange(4)[:, None]).expand(2, 3, 4, 5)
     like = {"dtype": dtype}
     return {
         "anchor_grid": (([(2, 3)], [8], [(8, 16)], (0.5, 1)), like),

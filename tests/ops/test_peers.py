@@ -1,9 +1,9 @@
-"""Random inputs, the same value as kornia's (the extra `bench` installs it) and as PyTorch's."""
+"""Random inputs, the same value as kornia's (the extra `bench` installs it)."""
 
 import pytest
 import torch
 
-from cvcourse.ops import batched_nms, box_convert, box_iou, nms, warp
+from cvcourse.ops import batched_nms, box_iou, nms, warp
 from tests.ops.boxes import random_boxes
 
 needs = pytest.importorskip
@@ -39,15 +39,6 @@ def test_batched_nms_equals_kornia_class_by_class(seed):
         want += chosen[peer(boxes[chosen], scores[chosen], 0.3)].tolist()
     want.sort(key=lambda i: -scores[i])
     assert batched_nms(boxes, scores, labels, 0.3).tolist() == want
-
-
-@SEEDS
-def test_box_convert_equals_kornia(seed):
-    torch.manual_seed(seed)
-    boxes = random_boxes(30)
-    kornia_boxes = needs("kornia.geometry.boxes").Boxes.from_tensor(boxes, mode="xyxy")
-    want = kornia_boxes.to_tensor(mode="xywh")
-    torch.testing.assert_close(box_convert(boxes, "xyxy", "xywh"), want)
 
 
 @SEEDS
