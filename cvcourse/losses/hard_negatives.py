@@ -44,9 +44,8 @@ def mine_hard_negatives(
     positive, negative = positive & ~ignored, ~(positive | ignored)
     wanted = (ratio * positive.sum(-1, keepdim=True)).floor()
     wanted = wanted.nan_to_num(0).clamp(min=min_negatives)  # infinitely many for none are none
-    order = (
-        loss.masked_fill(~negative, -torch.inf).sort(dim=-1, descending=True, stable=True).indices
-    )
+    candidates = loss.masked_fill(~negative, -torch.inf)
+    order = candidates.sort(dim=-1, descending=True, stable=True).indices
     rank = torch.arange(loss.shape[-1], device=loss.device).expand_as(order)
     hardest = torch.zeros_like(positive).scatter(-1, order, rank < wanted)
     return positive | (negative & hardest)
