@@ -1,4 +1,4 @@
-"""What several models share: the usual convolution block, and names that old checkpoints used."""
+"""What several models share: the convolution block, how heads begin, names of old checkpoints."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -37,6 +37,15 @@ def conv_norm_act(
     if act is not None:
         layers.append(act(inplace=True))
     return nn.Sequential(*layers)
+
+
+def init_convolutions(module: nn.Module, std: float = 0.01) -> None:
+    """Normal weights and zero biases, as heads of detectors begin."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.normal_(layer.weight, std=std)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def accept_old_names(module: nn.Module, renames: Mapping[str, str]) -> None:

@@ -1,13 +1,43 @@
 """What RetinaNet, FCOS and EfficientDet share: one prediction for each anchor of each level."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from cvcourse.models._blocks import init_convolutions
 from cvcourse.models._detection_inputs import ImageBatch, resize_boxes
 from cvcourse.ops import batched_nms, clip_boxes
+
+
+class ClassificationHead(nn.Module):
+    """Levels (B, C, H, W) to logits (B, anchors, num_classes).
+
+    Untrained, each class has `prior_probability`: the many anchors of background start at a small
+    loss instead of drowning the others.
+    """
+
+    def __init__(
+        self,
+        tower: nn.Sequential,
+        channels: int,
+        num_anchors: int,
+        num_classes: int,
+        prior_probability: float,
+    ) -> None:
+        super().__init__()
+        self.conv = tower
+        self.cls_logits = nn.Conv2d(channels, num_anchors * num_classes, 3, padding=1)
+        self.num_classes = num_classes
+        init_convolutions(self)
+        nn.init.constant_(self.cls_logits.bias, -math.log(1 / prior_probability - 1))
+
+    def forward(
+        self, levels: list[Float[Tensor, "batch _ _ _"]]
+    ) -> Float[Tensor, "batch anchors classes"]:
+        return flatten_maps([self.cls_logits(self.conv(m)) for m in levels], self.num_classes)
 
 
 def flatten_maps(
@@ -33,7 +63,7 @@ def select_detections(
     nms_thresh: float,
     detections_per_img: int,
 ) -> list[dict[str, Tensor]]:
-    """The best `topk_candidates` of each level above `score_thresh`, less overlapping ones of a class.
+    """The best of each level, decoded, less those that overlap a better one of their class.
 
     `decode(image, anchors)` gives the boxes (n, 4) predicted for some anchors of one picture. Boxes
     are clipped to the picture and returned in its original size, best first; `labels` are the

@@ -70,11 +70,9 @@ class ImagePreparation:
         multiple = self.size_divisible
         height, width = (-(-max(side) // multiple) * multiple for side in zip(*sizes, strict=True))
         batch = images[0].new_zeros(len(images), images[0].shape[0], height, width)
-        for row, image, (new_height, new_width) in zip(batch, images, sizes, strict=True):
+        for i, (image, size) in enumerate(zip(images, sizes, strict=True)):
             normalised = (image - mean).div_(std)
-            row[:, :new_height, :new_width] = _resize(
-                normalised[None], (new_height, new_width), mode="bilinear"
-            )[0]
+            batch[i, :, : size[0], : size[1]] = _resize(normalised[None], size, mode="bilinear")[0]
         prepared = ImageBatch(batch, sizes, original_sizes)
         if targets is None:
             return prepared, None

@@ -62,7 +62,7 @@ def compound_scaling(phi: int | float) -> tuple[float, float, int, int]:
 
 
 class PredictionNet(nn.Module):
-    """Levels (B, channels, H, W) to maps (B, outputs, H, W); weights shared, norms of each level."""
+    """Levels (B, channels, H, W) to maps (B, outputs, H, W): shared weights, norms by level."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class PredictionNet(nn.Module):
 
 
 class EfficientDet(nn.Module):
-    """Images and targets to losses while training; images to detections in eval mode. D0 by default.
+    """Images and targets to losses while training; images to detections in eval mode. Default: D0.
 
     Args:
         num_classes: classes to find, labels from 1 to `num_classes`; no background.
@@ -105,18 +105,18 @@ class EfficientDet(nn.Module):
             `channels`: a `FeaturePyramidNetwork`, say.
         norm: from a channel count to a layer. Statistics of the default follow slowly: for a short
             training take `nn.BatchNorm2d`.
-        min_size, max_size, image_mean, image_std, size_divisible: see `ImagePreparation`. By default
-            the longer side becomes 512.
+        min_size, max_size, image_mean, image_std, size_divisible: see `ImagePreparation`. As they
+            are, the longer side becomes 512.
         anchor_scale: size of the smallest anchors of a level, in strides; there are three to an
             octave. aspect_ratios: height / width.
         match_thresh: IoU from which on an anchor has an object; the best one of each always has it.
         score_thresh, topk_candidates, nms_thresh, detections_per_img: what becomes a detection.
 
-    **Conventions**: `forward(images, targets)` takes lists: images (3, H, W) in [0, 1], targets with
-    `boxes` (n, 4) as x1, y1, x2, y2 in pixels and int64 `labels` (n,); n may be 0. Losses, over the
-    anchors of the batch with an object plus one: `classification`, focal with gamma 1.5, and
-    `bbox_regression`, 50 times the mean over four offsets of Huber's with delta 0.1. Detections are
-    dictionaries with `boxes`, `scores`, `labels`, best first.
+    **Conventions**: `forward(images, targets)` takes lists of images (3, H, W) in [0, 1] and of
+    dictionaries: `boxes` (n, 4) as x1, y1, x2, y2 in pixels, int64 `labels` (n,); n may be 0.
+    Losses, over the anchors of the batch with an object plus one: `classification`, focal with
+    gamma 1.5, and `bbox_regression`, 50 times the mean over four offsets of Huber's with delta 0.1.
+    Detections are dictionaries with `boxes`, `scores`, `labels`, best first.
     Raises `ValueError` for images or targets that cannot be used, naming picture and box.
 
     Reference: Tan et al., EfficientDet, 2019, arXiv:1911.09070.

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cvcourse.models._anchors import check_anchors, pyramid_anchors
-from cvcourse.models._blocks import accept_old_names, conv_norm_act
+from cvcourse.models._blocks import accept_old_names, conv_norm_act, init_convolutions
 from cvcourse.models._dense_detection import flatten_maps
 from cvcourse.models._detection_inputs import (
     IMAGENET_MEAN,
@@ -69,10 +69,7 @@ class RPNHead(nn.Module):
         )
         self.cls_logits = nn.Conv2d(channels, num_anchors, 1)
         self.bbox_pred = nn.Conv2d(channels, num_anchors * 4, 1)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
+        init_convolutions(self)
         accept_old_names(self, {"conv": "conv.0.0"})
 
     def forward(
@@ -83,7 +80,7 @@ class RPNHead(nn.Module):
 
 
 class RegionProposalNetwork(nn.Module):
-    """The first stage: where is anything at all? Arguments as in `FasterRCNN`, without their `rpn_`.
+    """The first stage: where is anything at all? Arguments as in `FasterRCNN`, without `rpn_`.
 
     Gives for each picture its proposals, best first, with their objectness, and while training the
     losses `loss_objectness` and `loss_rpn_box_reg`.
@@ -224,7 +221,7 @@ class BoxHead(nn.Module):
 
 
 class BoxPredictor(nn.Module):
-    """Vectors to class logits (n, K), background first, and offsets (n, 4 K), four for each class."""
+    """Vectors to class logits (n, K), background first, and offsets (n, 4 K), four a class."""
 
     def __init__(self, hidden: int, num_classes: int) -> None:
         super().__init__()
@@ -327,7 +324,7 @@ class RoIHeads(nn.Module):
         offsets: Float[Tensor, "boxes offsets"],
         samples: list[RegionSample],
     ) -> dict[str, Float[Tensor, ""]]:
-        """Cross-entropy of all samples; smooth L1 of the true class's offsets, of those with one."""
+        """Cross-entropy of all samples; smooth L1 of the true class's offsets of the positives."""
         labels = torch.cat([sample.labels for sample in samples])
         positive = (labels > 0).nonzero().squeeze(1)
         predicted = offsets.unflatten(1, (-1, 4))[positive, labels[positive]]
@@ -388,20 +385,20 @@ class FasterRCNN(nn.Module):
         rpn_pre_nms_top_n_*, rpn_post_nms_top_n_*: proposals kept, of each level before suppression
             and of each picture after it. rpn_nms_thresh, rpn_score_thresh: those that are dropped.
         rpn_fg_iou_thresh, rpn_bg_iou_thresh: an anchor from the one on has an object, below the
-            other none; between them it is left out. The best anchors of each object always have it.
-        rpn_batch_size_per_image, rpn_positive_fraction: anchors to learn from, share with an object.
+            other none, between them it is left out; the best ones of each object always have it.
+        rpn_batch_size_per_image, rpn_positive_fraction: anchors to learn from, positives of them.
         roi_levels: names of the levels that proposals are pooled from; those missing are skipped.
-        roi_canonical_size: a box of this side is pooled at stride 16, a smaller one at finer strides.
+        roi_canonical_size: boxes of this side are pooled at stride 16, smaller ones at finer ones.
         box_pool_size: side of the pooled features. box_representation_size: hidden width.
         box_fg_iou_thresh, box_bg_iou_thresh, box_batch_size_per_image, box_positive_fraction: the
             same of proposals.
         bbox_reg_weights: of the offsets of x, y, width and height.
         box_score_thresh, box_nms_thresh, box_detections_per_img: what becomes a detection.
 
-    **Conventions**: `forward(images, targets)` takes lists: images (3, H, W) in [0, 1], targets with
-    `boxes` (n, 4) as x1, y1, x2, y2 in pixels and int64 `labels` (n,); n may be 0. Losses
-    `loss_classifier`, `loss_box_reg`, `loss_objectness`, `loss_rpn_box_reg` are means over what was
-    sampled, box losses too. Detections are dictionaries with `boxes`, `labels`, `scores`, best first.
+    **Conventions**: `forward(images, targets)` takes lists of images (3, H, W) in [0, 1] and of
+    dictionaries: `boxes` (n, 4) as x1, y1, x2, y2 in pixels, int64 `labels` (n,); n may be 0.
+    Losses `loss_classifier`, `loss_box_reg`, `loss_objectness`, `loss_rpn_box_reg` are means over
+    all that was sampled. Detections are dictionaries with `boxes`, `labels`, `scores`, best first.
     RoIAlign is torchvision's older kind (`aligned=False`, 2×2 samples).
     Raises `ValueError` for images or targets that cannot be used, naming picture and box.
 
@@ -509,7 +506,7 @@ class FasterRCNN(nn.Module):
         return restore_boxes(self.roi_detections(levels, proposals, batch.sizes), batch)
 
     def propose(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
-        """What the first stage alone finds: `boxes` of anything, with their `scores`, best first."""
+        """What the first stage alone finds: `boxes` of anything and their `scores`, best first."""
         batch, _ = self.prepare(images, training=self.training)
         boxes, scores, _ = self.rpn(batch, list(self.backbone(batch.tensors).values()))
         found = [{"boxes": b, "scores": s} for b, s in zip(boxes, scores, strict=True)]

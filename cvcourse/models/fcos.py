@@ -11,7 +11,6 @@ distances are relu(x) × stride instead of exp(scale × x), centre-ness hangs on
 places count within 1.5 strides of an object's centre, and the boxes are trained by GIoU.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -22,7 +21,12 @@ from torch import Tensor, nn
 
 from cvcourse.losses import generalized_box_iou_loss, sigmoid_focal_loss
 from cvcourse.models._anchors import pyramid_anchors
-from cvcourse.models._dense_detection import flatten_maps, select_detections
+from cvcourse.models._blocks import init_convolutions
+from cvcourse.models._dense_detection import (
+    ClassificationHead,
+    flatten_maps,
+    select_detections,
+)
 from cvcourse.models._detection_inputs import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -34,31 +38,6 @@ from cvcourse.models.fpn import LastLevelP6P7, ResNetFPN
 HeadNorm = partial(nn.GroupNorm, 32)
 
 
-class ClassificationHead(nn.Module):
-    """Levels (B, C, H, W) to logits (B, places, num_classes), all at `prior_probability` at first."""
-
-    def __init__(
-        self,
-        channels: int,
-        num_classes: int,
-        *,
-        layers: int,
-        norm: Callable[[int], nn.Module],
-        prior_probability: float,
-    ) -> None:
-        super().__init__()
-        self.conv = _tower(channels, layers, norm)
-        self.cls_logits = nn.Conv2d(channels, num_classes, 3, padding=1)
-        self.num_classes = num_classes
-        _init_convolutions(self)
-        nn.init.constant_(self.cls_logits.bias, -math.log(1 / prior_probability - 1))
-
-    def forward(
-        self, levels: list[Float[Tensor, "batch _ _ _"]]
-    ) -> Float[Tensor, "batch places classes"]:
-        return flatten_maps([self.cls_logits(self.conv(m)) for m in levels], self.num_classes)
-
-
 class RegressionHead(nn.Module):
     """Levels to distances (B, places, 4) in strides, and centre-ness logits (B, places, 1)."""
 
@@ -67,7 +46,7 @@ class RegressionHead(nn.Module):
         self.conv = _tower(channels, layers, norm)
         self.bbox_reg = nn.Conv2d(channels, 4, 3, padding=1)
         self.bbox_ctrness = nn.Conv2d(channels, 1, 3, padding=1)
-        _init_convolutions(self)
+        init_convolutions(self)
 
     def forward(
         self, levels: list[Float[Tensor, "batch _ _ _"]]
@@ -91,8 +70,9 @@ class FCOSHead(nn.Module):
         prior_probability: float = 0.01,
     ) -> None:
         super().__init__()
+        tower = _tower(channels, layers, norm)
         self.classification_head = ClassificationHead(
-            channels, num_classes, layers=layers, norm=norm, prior_probability=prior_probability
+            tower, channels, 1, num_classes, prior_probability
         )
         self.regression_head = RegressionHead(channels, layers=layers, norm=norm)
 
@@ -114,17 +94,17 @@ class FCOS(nn.Module):
         backbone: from images (B, 3, H, W) to a dictionary of levels of `backbone.out_channels`.
             None: ResNet-50 with P3 to P7, frozen batch norms, three trainable layers.
         min_size, max_size, image_mean, image_std, size_divisible: see `ImagePreparation`.
-        anchor_sizes: of each level the unit of distances, in pixels: its stride. A level learns the
-            objects whose farthest side is 4 to 8 units away; the first also nearer, the last farther.
+        anchor_sizes: of each level the unit of distances, in pixels: its stride. A level learns
+            objects whose farthest side is 4 to 8 units away, the first also less, the last more.
         head_layers, head_norm, prior_probability: of the two heads.
         center_sampling_radius: in units, around an object's centre: where places learn it.
         score_thresh, topk_candidates, nms_thresh, detections_per_img: what becomes a detection. The
             score is sqrt(class probability × centre-ness).
 
-    **Conventions**: `forward(images, targets)` takes lists: images (3, H, W) in [0, 1], targets with
-    `boxes` (n, 4) as x1, y1, x2, y2 in pixels and int64 `labels` (n,); n may be 0. Losses
-    `classification`, `bbox_regression` (GIoU) and `bbox_ctrness` are sums over the places of the
-    batch over the number of those with an object. Of several objects a place has the smallest.
+    **Conventions**: `forward(images, targets)` takes lists of images (3, H, W) in [0, 1] and of
+    dictionaries: `boxes` (n, 4) as x1, y1, x2, y2 in pixels, int64 `labels` (n,); n may be 0.
+    Losses `classification`, `bbox_regression` (GIoU) and `bbox_ctrness` are sums over the places of
+    the batch, divided by those with an object. Of several objects a place has the smallest.
     Detections are dictionaries with `boxes`, `scores`, `labels`, best first.
     Raises `ValueError` for images or targets that cannot be used, naming picture and box.
 
@@ -272,7 +252,7 @@ def boxes_from_distances(
 
 
 def centerness_of(centers: Float[Tensor, "n 2"], boxes: Float[Tensor, "n 4"]) -> Float[Tensor, "n"]:
-    """sqrt(min(l, r) / max(l, r) × min(t, b) / max(t, b)): 1 in the middle of a box, 0 at its sides."""
+    """sqrt(min(l, r) / max(l, r) × min(t, b) / max(t, b)): 1 in a box's middle, 0 at its sides."""
     before, after = centers - boxes[:, :2], boxes[:, 2:] - centers  # (n, 2)
     return (torch.minimum(before, after) / torch.maximum(before, after)).prod(dim=1).sqrt()
 
@@ -282,10 +262,3 @@ def _tower(channels: int, layers: int, norm: Callable[[int], nn.Module]) -> nn.S
     for _ in range(layers):
         blocks += [nn.Conv2d(channels, channels, 3, padding=1), norm(channels), nn.ReLU()]
     return nn.Sequential(*blocks)
-
-
-def _init_convolutions(module: nn.Module) -> None:
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.zeros_(layer.bias)

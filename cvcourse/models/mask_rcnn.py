@@ -3,8 +3,8 @@
     the boxes of Faster R-CNN ─ RoIAlign 14×14 ─ 4 × conv 3×3 ─ deconv ×2 ─ 28×28 mask of each class
 
 The classes do not compete for a pixel: each has a mask of its own, and that of the box's class is
-taken. RoIAlign rounds no coordinate, so a mask lies where the object is. In training the mask branch
-sees the proposals with an object, at test time the boxes that were found.
+taken. RoIAlign rounds no coordinate, so a mask lies where the object is. In training the mask
+branch sees the proposals with an object, at test time the boxes that were found.
 Names and numbers are torchvision's `maskrcnn_resnet50_fpn`; see `load_pretrained`.
 """
 

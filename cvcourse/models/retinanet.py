@@ -8,7 +8,6 @@ drowning the few that matter, and the last bias starts each class at probability
 Names and numbers are torchvision's `retinanet_resnet50_fpn`; see `load_pretrained`.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -19,8 +18,12 @@ from torch import Tensor, nn
 
 from cvcourse.losses import sigmoid_focal_loss
 from cvcourse.models._anchors import check_anchors, pyramid_anchors
-from cvcourse.models._blocks import accept_old_names, conv_norm_act
-from cvcourse.models._dense_detection import flatten_maps, select_detections
+from cvcourse.models._blocks import accept_old_names, conv_norm_act, init_convolutions
+from cvcourse.models._dense_detection import (
+    ClassificationHead,
+    flatten_maps,
+    select_detections,
+)
 from cvcourse.models._detection_inputs import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -37,33 +40,6 @@ RETINANET_SIZES = tuple(
 )
 
 
-class ClassificationHead(nn.Module):
-    """Levels (B, C, H, W) to logits (B, anchors, num_classes), all at `prior_probability` at first."""
-
-    def __init__(
-        self,
-        channels: int,
-        num_anchors: int,
-        num_classes: int,
-        *,
-        layers: int,
-        norm: Callable[[int], nn.Module] | None,
-        prior_probability: float,
-    ) -> None:
-        super().__init__()
-        self.conv = _tower(channels, layers, norm)
-        self.cls_logits = nn.Conv2d(channels, num_anchors * num_classes, 3, padding=1)
-        self.num_classes = num_classes
-        _init_convolutions(self)
-        nn.init.constant_(self.cls_logits.bias, -math.log(1 / prior_probability - 1))
-        accept_old_names(self, {f"conv.{2 * i}": f"conv.{i}.0" for i in range(layers)})
-
-    def forward(
-        self, levels: list[Float[Tensor, "batch _ _ _"]]
-    ) -> Float[Tensor, "batch anchors classes"]:
-        return flatten_maps([self.cls_logits(self.conv(m)) for m in levels], self.num_classes)
-
-
 class RegressionHead(nn.Module):
     """Levels (B, C, H, W) to offsets (B, anchors, 4) as `encode_boxes` makes them."""
 
@@ -78,8 +54,7 @@ class RegressionHead(nn.Module):
         super().__init__()
         self.conv = _tower(channels, layers, norm)
         self.bbox_reg = nn.Conv2d(channels, num_anchors * 4, 3, padding=1)
-        _init_convolutions(self)
-        accept_old_names(self, {f"conv.{2 * i}": f"conv.{i}.0" for i in range(layers)})
+        init_convolutions(self)
 
     def forward(
         self, levels: list[Float[Tensor, "batch _ _ _"]]
@@ -101,15 +76,13 @@ class RetinaNetHead(nn.Module):
         prior_probability: float = 0.01,
     ) -> None:
         super().__init__()
+        tower = _tower(channels, layers, norm)
         self.classification_head = ClassificationHead(
-            channels,
-            num_anchors,
-            num_classes,
-            layers=layers,
-            norm=norm,
-            prior_probability=prior_probability,
+            tower, channels, num_anchors, num_classes, prior_probability
         )
         self.regression_head = RegressionHead(channels, num_anchors, layers=layers, norm=norm)
+        for head in (self.classification_head, self.regression_head):
+            accept_old_names(head, {f"conv.{2 * i}": f"conv.{i}.0" for i in range(layers)})
 
     def forward(self, levels: list[Float[Tensor, "batch _ _ _"]]) -> dict[str, Tensor]:
         return {
@@ -136,9 +109,9 @@ class RetinaNet(nn.Module):
             between them it is left out. The best anchors of each object always have it.
         score_thresh, topk_candidates, nms_thresh, detections_per_img: what becomes a detection.
 
-    **Conventions**: `forward(images, targets)` takes lists: images (3, H, W) in [0, 1], targets with
-    `boxes` (n, 4) as x1, y1, x2, y2 in pixels and int64 `labels` (n,); n may be 0. Losses
-    `classification` and `bbox_regression` (L1) are means over the pictures. Detections are
+    **Conventions**: `forward(images, targets)` takes lists of images (3, H, W) in [0, 1] and of
+    dictionaries: `boxes` (n, 4) as x1, y1, x2, y2 in pixels, int64 `labels` (n,); n may be 0.
+    Losses `classification` and `bbox_regression` (L1) are means over the pictures. Detections are
     dictionaries with `boxes`, `scores`, `labels`, best first.
     Raises `ValueError` for images or targets that cannot be used, naming picture and box.
 
@@ -267,11 +240,3 @@ class RetinaNet(nn.Module):
 
 def _tower(channels: int, layers: int, norm: Callable[[int], nn.Module] | None) -> nn.Sequential:
     return nn.Sequential(*[conv_norm_act(channels, channels, norm=norm) for _ in range(layers)])
-
-
-def _init_convolutions(module: nn.Module) -> None:
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.normal_(layer.weight, std=0.01)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
