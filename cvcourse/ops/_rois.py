@@ -32,8 +32,8 @@ def split_rois(boxes: Tensor | Sequence[Tensor], input: Tensor) -> tuple[Tensor,
 
 
 def _image_index(index: Tensor, batch_size: int) -> Tensor:
-    """Whole numbers in [0, batch_size); on a GPU, unread: the lookup asserts."""
-    if index.is_cpu and not torch.compiler.is_compiling():
+    """Whole numbers in [0, batch_size). Reads them, so it waits for a GPU; not when compiled."""
+    if not torch.compiler.is_compiling():
         wrong = index[(index != index.floor()) | (index < 0) | (index >= batch_size)]
         if len(wrong):
             raise ValueError(

@@ -8,7 +8,14 @@ import torch
 from jaxtyping import Float, Int64, Num
 from torch import Tensor
 
-from cvcourse.ops._checks import check_boxes, check_floating, check_ndim, check_same_length
+from cvcourse.ops._checks import (
+    check_boxes,
+    check_floating,
+    check_ndim,
+    check_positive,
+    check_same_length,
+    pair,
+)
 from cvcourse.ops._rois import split_rois
 from cvcourse.ops.box_area import box_area
 from cvcourse.ops.roi_align import align_levels
@@ -50,7 +57,7 @@ def multiscale_roi_align(
         check_floating("features", each)
     if not features or not image_sizes or min(f.shape[2] for f in features) == 0:
         raise ValueError("features and image_sizes must not be empty")
-    height = max(h for h, _ in image_sizes)
+    height = max(pair("image_sizes", size)[0] for size in image_sizes)
     strides = [2 ** round(math.log2(height / f.shape[2])) for f in features]
     if any(2 * fine != coarse for fine, coarse in pairwise(strides)):
         raise ValueError(f"features must halve from level to level, got strides {strides}")
@@ -83,11 +90,14 @@ def fpn_level(
     **Conventions**: 1e-6 is added before rounding down, as in torchvision; a box without area
     belongs to the finest level.
 
-    Raises ValueError if the last axis is not 4.
+    Raises ValueError if the last axis is not 4, `finest` > `coarsest`, or `canonical_size` <= 0.
 
     Reference: Lin et al., Feature Pyramid Networks, 2016, arXiv:1612.03144, equation 1.
     """
     check_boxes("boxes", boxes)
+    check_positive("canonical_size", canonical_size)
+    if finest > coarsest:
+        raise ValueError(f"finest must not exceed coarsest, got {finest} > {coarsest}")
     side = box_area(boxes).sqrt()
     level = torch.floor(canonical_level + torch.log2(side / canonical_size) + 1e-6)
     return level.nan_to_num(finest).clamp(finest, coarsest).long()

@@ -38,8 +38,8 @@ def roi_align(
     stays nan. No gradient to the boxes. Half precision is computed in float32. Equals torchvision's
     C++ kernel, not its Python fallback. `torch.compile(fullgraph=True)` needs `sampling_ratio > 0`.
 
-    Raises ValueError for wrong shapes, image indices out of range (on a GPU the device asserts),
-    and an adaptive box that would take over 4 million samples: clip it or set `sampling_ratio`.
+    Raises ValueError for wrong shapes, image indices out of range, and more than 4 million samples
+    for one box, which a huge box takes adaptively: clip it or set `sampling_ratio`.
 
     Reference: He et al., Mask R-CNN, 2017, arXiv:1703.06870.
     """
@@ -84,6 +84,8 @@ def align_levels(
     boxes = torch.cat((rois[:, :2], size), dim=1)  # (K, x y width height)
 
     if sampling_ratio > 0:
+        if 4 * bins[0] * bins[1] * sampling_ratio**2 > MOST_TERMS:
+            raise ValueError(f"sampling_ratio is too large for {bins} cells, got {sampling_ratio}")
         out = _sample(features, boxes, places, bins, (sampling_ratio, sampling_ratio))
     else:
         out = _sample_adaptively(features, boxes, places, bins)
@@ -94,6 +96,10 @@ def _sample(
     table: Tensor, boxes: Tensor, places: Tensor, bins: tuple[int, int], samples: tuple[int, int]
 ) -> Tensor:
     """Each cell of each box is a weighted sum of rows of `table`, (K, P, Q, C)."""
+    most = MOST_TERMS // (4 * bins[0] * bins[1] * samples[0] * samples[1])
+    if len(boxes) > most:
+        parts = zip(boxes.split(most), places.split(most), strict=True)
+        return torch.cat([_sample(table, *part, bins, samples) for part in parts])
     x, y, width, height = boxes.unbind(1)
     first, map_height, map_width = places.unbind(1)
     row, row_weight = _axis(y, height, map_height, bins[0], samples[0])  # (K, P, 2n)
@@ -132,10 +138,9 @@ def _sample_adaptively(
     table: Tensor, boxes: Tensor, places: Tensor, bins: tuple[int, int]
 ) -> Tensor:
     """`_sample` with ceil(size / bins) samples; boxes that take equally many go together."""
-    cells = bins[0] * bins[1]
     size = boxes[:, 2:].nan_to_num(1, posinf=1).clamp(min=0)
     samples = torch.ceil(size / size.new_tensor((bins[1], bins[0])))  # (K, xy)
-    terms = 4 * cells * samples.prod(1)  # of each box
+    terms = 4 * bins[0] * bins[1] * samples.prod(1)  # of each box
     if (terms > MOST_TERMS).any():
         raise ValueError(
             f"boxes: one takes {terms.max().item() / 4:.3g} samples, {MOST_TERMS // 4} at most; "
@@ -148,7 +153,6 @@ def _sample_adaptively(
     for (nx, ny), group in zip(kinds.tolist(), groups, strict=True):
         if nx * ny == 0:
             done.append(table.new_zeros(len(group), *bins, table.shape[1]))
-            continue
-        for part in group.split(MOST_TERMS // (4 * cells * nx * ny)):
-            done.append(_sample(table, boxes[part], places[part], bins, (ny, nx)))
+        else:
+            done.append(_sample(table, boxes[group], places[group], bins, (ny, nx)))
     return torch.cat(done)[order.argsort()]

@@ -49,13 +49,14 @@ def roi_pool(
     x1, y1, x2, y2 = rois.clamp(-(2**40), 2**40).long().unbind(1)
     top, bottom = _cells(y1, y2, rows, height)
     left, right = _cells(x1, x2, columns, width)
-    index = image.new_empty(len(rois), channels, rows, columns)
+    maps = input.permute(0, 2, 3, 1).contiguous()  # (B, H, W, C)
+    index = image.new_empty(len(rois), rows, columns, channels)
     for i in range(len(rois)):
-        index[i] = _argmax(input[image[i]].detach(), top[i], bottom[i], left[i], right[i])
-    image, channel = image[:, None, None], torch.arange(channels, device=image.device)[:, None]
-    out = input.flatten(2)[image, channel, index.flatten(2)].unflatten(2, (rows, columns))
+        index[i] = _argmax(maps[image[i]].detach(), top[i], bottom[i], left[i], right[i])
+    channel = torch.arange(channels, device=image.device)
+    out = maps.flatten(1, 2)[image[:, None, None, None], index, channel]  # (K, P, Q, C)
     empty = (top >= bottom)[:, :, None] | (left >= right)[:, None]  # (K, P, Q)
-    return out.masked_fill(empty[:, None], 0)
+    return out.masked_fill(empty[..., None], 0).permute(0, 3, 1, 2).contiguous()
 
 
 def _cells(first: Tensor, last: Tensor, cells: int, length: int) -> tuple[Tensor, Tensor]:
@@ -68,15 +69,17 @@ def _cells(first: Tensor, last: Tensor, cells: int, length: int) -> tuple[Tensor
 
 
 def _argmax(feature: Tensor, top: Tensor, bottom: Tensor, left: Tensor, right: Tensor) -> Tensor:
-    """Flat index of the largest pixel in each cell, (C, P, Q): over rows, then over columns."""
-    height, width = feature.shape[1:]
+    """Flat index of the largest pixel in each cell, (P, Q, C): over rows, then over columns."""
+    height, width = feature.shape[:2]
     y = _pixels(top, bottom, height)  # (P, m)
     x = _pixels(left, right, width)  # (Q, n)
-    value, row = feature[:, y].max(dim=2)  # (C, P, W)
-    row = y[torch.arange(len(y), device=y.device)[:, None], row]
-    column = value[:, :, x].argmax(dim=3)  # (C, P, Q)
-    column = x[torch.arange(len(x), device=x.device), column]
-    return row.gather(2, column) * width + column
+    first = int(x[0, 0])
+    value, row = feature[y, first : int(x[-1, -1]) + 1].max(dim=1)  # (P, W', C)
+    row = y.gather(1, row.flatten(1)).view_as(row)
+    column = value[:, x - first].max(dim=2).indices  # (P, Q, C); argmax is 15 times slower here
+    column = x.gather(1, column.transpose(0, 1).flatten(1)).unflatten(1, (len(y), -1))
+    column = column.transpose(0, 1)
+    return row.gather(1, column - first) * width + column
 
 
 def _pixels(start: Tensor, stop: Tensor, length: int) -> Tensor:

@@ -47,10 +47,8 @@ def warp(
         return image.clone()
     x, y = _targets(flow.to(dtype))
     height, width = image.shape[2:]
-    x, y = (
-        x.clamp(-2, width + 1),
-        y.clamp(-2, height + 1),
-    )  # beyond it is the same, but may overflow
+    # Further out is the same as two pixels outside, but might overflow.
+    x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
     grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=3)  # (B, H, W, 2)
     out = F.grid_sample(image.to(dtype), grid, padding_mode=padding, align_corners=False)
     return out.masked_fill(flow.isnan().any(dim=1, keepdim=True), torch.nan).to(image.dtype)

@@ -102,7 +102,9 @@ def test_half_precision_is_computed_in_float32(dtype):
         ({"features": [torch.zeros(1, 8, 8)]}, "features must have shape"),
         ({"features": [torch.zeros(1, 1, 8, 8).int()]}, "features must be floating point"),
         ({"image_sizes": [(32, 32)] * 2}, "boxes and image_sizes must have the same length"),
+        ({"image_sizes": [(0, 32)]}, "image_sizes must be one or two integers >= 1"),
         ({"boxes": [torch.zeros(1, 5)]}, "boxes must have shape"),
+        ({"canonical_size": 0}, "canonical_size must be positive"),
     ],
     ids=lambda value: str(next(iter(value))) if isinstance(value, dict) else "",
 )
@@ -115,3 +117,9 @@ def test_bad_input(change, message):
     }
     with pytest.raises(ValueError, match=message):
         multiscale_roi_align(**inputs | change)
+
+
+@pytest.mark.as_user
+def test_bad_levels():
+    with pytest.raises(ValueError, match="finest must not exceed coarsest, got 5 > 2"):
+        fpn_level(torch.zeros(1, 4), 5, 2)

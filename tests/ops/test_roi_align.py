@@ -1,4 +1,5 @@
 import math
+import sys
 
 import pytest
 import torch
@@ -206,6 +207,15 @@ def test_integer_boxes_and_other_memory_formats():
     assert want.is_contiguous()
 
 
+@pytest.mark.parametrize("ratio", [2, -1])
+def test_in_parts_the_same(ratio, monkeypatch):
+    feature, corner = torch.randn(1, 2, 9, 9), 4 * torch.rand(20, 2)
+    rois = torch.cat((torch.zeros(20, 1), corner, corner + 5 * torch.rand(20, 2)), dim=1)
+    want = roi_align(feature, rois, 2, 1.0, ratio)
+    monkeypatch.setattr(sys.modules["cvcourse.ops.roi_align"], "MOST_TERMS", 200)
+    assert torch.equal(roi_align(feature, rois, 2, 1.0, ratio), want)
+
+
 def test_boxes_get_no_gradient():
     boxes = torch.tensor([[0.0, 1, 1, 3, 3]], requires_grad=True)
     assert not roi_align(torch.ones(1, 1, 4, 4), boxes, 2).requires_grad
@@ -230,6 +240,7 @@ def test_boxes_get_no_gradient():
         ({"boxes": torch.full((1, 5), math.nan)}, "image indices from 0 to 1 .* got nan"),
         ({"output_size": 0}, "output_size must be one or two integers >= 1, got 0"),
         ({"output_size": (1, 2, 3)}, "output_size must be one or two integers"),
+        ({"sampling_ratio": 10**6}, r"sampling_ratio is too large for \(2, 2\) cells, got 1000000"),
         ({"spatial_scale": 0.0}, "spatial_scale must be positive and finite, got 0"),
     ],
     ids=lambda value: str(next(iter(value))) if isinstance(value, dict) else "",
