@@ -8,6 +8,7 @@ from cvcourse.classroom import style
 from cvcourse.classroom.history import History
 
 SECONDS_BETWEEN_PICTURES = 2.0
+SHARE_OF_TIME = 0.03  # at most, for drawing them
 
 
 class Interrupts:
@@ -17,7 +18,7 @@ class Interrupts:
         self.asked = False
         self._in_main_thread = threading.current_thread() is threading.main_thread()
         if self._in_main_thread:
-            self._before = signal.signal(signal.SIGINT, self._ask)
+            self._before = signal.signal(signal.SIGINT, self._ask) or signal.SIG_DFL
         return self
 
     def __exit__(self, *exception):
@@ -30,7 +31,7 @@ class Interrupts:
 
 
 class Show:
-    """A progress bar, and in notebooks the curves, redrawn every two seconds."""
+    """A progress bar, and in notebooks the curves, redrawn every few seconds."""
 
     def __init__(self, history: History, total: int | None, *, bar, live, main):
         self.history = history
@@ -46,14 +47,14 @@ class Show:
             total=self._total, initial=done, unit="step", disable=not self._has_bar, leave=True
         )
         self._handle = None
-        self._drawn = time.monotonic()
+        self._next_picture = time.monotonic() + SECONDS_BETWEEN_PICTURES
         return self
 
     def step(self) -> None:
         """Tell of the step that was added to the history last."""
         self._bar.set_postfix(loss=f"{self.history[-1]['loss']:.4g}", refresh=False)
         self._bar.update()
-        if self._is_live and time.monotonic() - self._drawn > SECONDS_BETWEEN_PICTURES:
+        if self._is_live and time.monotonic() > self._next_picture:
             self._draw()
 
     def __exit__(self, *exception):
@@ -66,9 +67,11 @@ class Show:
 
         from cvcourse.classroom.charts import show_curves
 
+        start = time.monotonic()
         figure = show_curves(self.history)
         if self._handle is None:
             self._handle = display(figure, display_id=True)
         else:
             self._handle.update(figure)
-        self._drawn = time.monotonic()
+        now = time.monotonic()
+        self._next_picture = now + max(SECONDS_BETWEEN_PICTURES, (now - start) / SHARE_OF_TIME)

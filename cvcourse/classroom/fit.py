@@ -42,7 +42,8 @@ def fit(
 
     loader: gives batches, nested tuples, lists and dicts of tensors, anew each time it is iterated;
         with several processes, a `DataLoader` whose batches they share out.
-    loss: `loss(model, batch)`, one number or a dict of them whose sum is minimised. A module with
+    loss: `loss(model, batch)` calls `model(...)` (not its methods: with several processes it is
+        wrapped) and gives one number, or a dict of them whose sum is minimised. A module with
         parameters or buffers of its own (proxies, a queue) is moved, trained and checkpointed too.
     epochs, steps: one of them; `steps` counts batches, over as many epochs as it takes.
     optimizer, lr: a class or function is called as `optimizer(parameters, lr=lr)`, without `lr`

@@ -15,6 +15,12 @@ class History(list):
         self.best = best
         self.interrupted = interrupted
 
+    def __repr__(self) -> str:
+        if not self:
+            return "History(no steps)"
+        told = f"loss {self[0]['loss']:.4g} to {self[-1]['loss']:.4g}"
+        return f"History({len(self)} steps, {told}{', interrupted' if self.interrupted else ''})"
+
     def names(self) -> list[str]:
         """All that was recorded besides `step` and `epoch`, in order of appearance."""
         return list(dict.fromkeys(n for row in self for n in row if n not in ("step", "epoch")))

@@ -58,8 +58,11 @@ def show_boxes(
         ]
         figure.legend(handles=key, loc="outside lower center", ncols=2)
     known = sum(len(truth["boxes"]) for truth in truths if truth is not None)
-    counts = [f"{known} true boxes (dashed)"] if targets is not None else []
-    counts += [f"{sum(drawn)} predicted boxes (solid)"] if predictions is not None else []
+    counts = []
+    if targets is not None:
+        counts.append(f"{count_of(known, 'true box', 'es')} (dashed)")
+    if predictions is not None:
+        counts.append(f"{count_of(sum(drawn), 'predicted box', 'es')} (solid)")
     shown = f"{count_of(len(images), 'picture')} with {' and '.join(counts) or 'no boxes'}"
     return style.describe(figure, alt or f"{title}. {shown}.")
 

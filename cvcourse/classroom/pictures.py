@@ -28,7 +28,6 @@ def show_images(
         as square as possible). alt: alternative text, instead of one made of the titles.
     """
     images = as_list(images)
-    titles = _checked(titles, "titles", len(images))
     figure, cells = grid(images, title=title, columns=columns, titles=titles)
     for axes, image in zip(cells, images, strict=True):
         draw_image(axes, image)
@@ -128,6 +127,7 @@ def grid(
 ) -> tuple[Figure, list[Axes]]:
     """A figure of the notebook's width, as high as it needs to be, with axes for each picture."""
     count = len(images)
+    titles = _checked(titles, "titles", count)
     if columns is None:
         columns = count if count <= 6 else int(np.ceil(np.sqrt(count * 1.5)))
     rows = -(-count // columns)
@@ -167,6 +167,6 @@ def _checked(texts: Sequence[str] | None, name: str, count: int) -> list[str] | 
     return None if texts is None else [str(text) for text in texts]
 
 
-def count_of(number: int, thing: str) -> str:
+def count_of(number: int, thing: str, ending: str = "s") -> str:
     """A number with its noun, in the plural where it must be."""
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return f"{number} {thing}{'' if number == 1 else ending}"

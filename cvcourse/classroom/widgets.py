@@ -163,7 +163,8 @@ def draw_nms(
     """Boxes kept by non-maximum suppression within each class, and thinly those it removed."""
     from cvcourse.ops.nms import batched_nms
 
-    classes = torch.zeros(len(boxes), dtype=torch.int64) if labels is None else labels
+    boxes, scores = boxes.detach().cpu(), scores.detach().cpu()
+    classes = torch.zeros(len(boxes), dtype=torch.int64) if labels is None else labels.cpu()
     certain = scores >= min_score
     boxes, scores, classes = boxes[certain], scores[certain], classes[certain]
     kept = batched_nms(boxes, scores, classes, iou_threshold)
@@ -186,7 +187,7 @@ def draw_nms(
     )
     axes.set_title(
         f"{int((~certain).sum())} below {min_score:.2f} left out; of {len(boxes)} others "
-        f"{len(kept)} kept, {int(removed.sum())} suppressed (white)"
+        f"{len(kept)} kept, {int(removed.sum())} suppressed (thin)"
     )
     figure.suptitle(f"Non-maximum suppression at IoU {iou_threshold:.2f}")
     return style.describe(

@@ -64,6 +64,18 @@ class TestLoop:
         for row in history:
             assert row["loss"] == pytest.approx(row["data"] + row["size"])
 
+    def test_batches_may_be_nested(self, model):
+        def loss(model, batch):
+            images, targets = batch
+            return {
+                t["name"]: squared(model, (i, t["y"])) for i, t in zip(images, targets, strict=True)
+            }
+
+        one, other = DATA[:2]
+        nested = ([one[0], other[0]], [{"y": one[1], "name": "a"}, {"y": other[1], "name": "b"}])
+        (row,) = quick(model, [nested], loss, steps=1)
+        assert row["loss"] == pytest.approx(row["a"] + row["b"])
+
     def test_adamw_is_the_default(self, model):
         other = copy.deepcopy(model)
         quick(model)

@@ -16,6 +16,12 @@ def test_is_a_list_of_its_rows():
     assert (history.best, history.interrupted) == (None, False)
 
 
+def test_says_in_short_what_happened():
+    assert repr(History(ROWS)) == "History(3 steps, loss 3 to 1)"
+    assert repr(History(ROWS, interrupted=True)).endswith(", interrupted)")
+    assert repr(History()) == "History(no steps)"
+
+
 def test_curve():
     history = History(ROWS)
     assert history.names() == ["lr", "loss", "accuracy"]

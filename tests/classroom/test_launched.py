@@ -4,8 +4,10 @@
 as it is told, and `CVCOURSE_DEVICE=cpu` keeps them on the CPU.
 """
 
+import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -17,13 +19,19 @@ import torch
 from tests.classroom import launched
 
 
+def free_port() -> int:
+    """A port below those that the system hands out to whoever asks for any."""
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with socket.socket() as candidate, contextlib.suppress(OSError):
+            candidate.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no free port found")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """What two processes left behind."""
     folder = tmp_path_factory.mktemp("launched")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     options = [
         "--multi_gpu",
         "--num_processes",
@@ -33,7 +41,7 @@ def folder(tmp_path_factory):
         "--mixed_precision",
         "no",
     ]
-    options += ["--dynamo_backend", "no", "--main_process_port", str(port)]
+    options += ["--dynamo_backend", "no", "--main_process_port", str(free_port())]
     environment = {
         **os.environ,
         "CVCOURSE_DEVICE": "cpu",

@@ -60,7 +60,7 @@ class TestShowBoxes:
     def test_low_scores_are_left_out(self):
         figure = show_boxes(IMAGE, None, PREDICTION, title="Boxes", min_score=0.5)
         assert texts_in(figure.axes[0]) == ["1 0.90"]
-        assert "1 predicted boxes" in style.alt_text(figure)
+        assert "1 predicted box (solid)" in style.alt_text(figure)
 
     def test_no_boxes_at_all(self):
         empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
