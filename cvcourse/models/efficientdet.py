@@ -249,7 +249,7 @@ class EfficientDet(nn.Module):
         )
 
 
-def efficientdet(phi: int, num_classes: int = 90) -> EfficientDet:
+def efficientdet_d(phi: int, num_classes: int = 90) -> EfficientDet:
     """EfficientDet-D0 to D7, sizes of `SCALINGS`.
 
     All use weighted fusion; the released D6 and D7 sum without weights, for stability.

@@ -202,7 +202,7 @@ class EfficientNet(nn.Module):
         return self.classifier(self.avgpool(x).flatten(1))
 
 
-def efficientnet(variant: int, num_classes: int = 1000) -> EfficientNet:
+def efficientnet_b(variant: int, num_classes: int = 1000) -> EfficientNet:
     """B0 (5,288,548 parameters for 1000 classes) to B7 (66,347,960).
 
     As in torchvision, the batch norms of B5, B6 and B7 have `eps=1e-3, momentum=0.01`.

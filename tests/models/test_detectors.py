@@ -165,6 +165,25 @@ def test_survives_a_copy(detector):
         assert torch.equal(loss, losses[name])
 
 
+def _heads(model):
+    """The parts of a detector between pyramid and boxes, whose work does not depend on values."""
+    if isinstance(model, FasterRCNN):
+        return [model.rpn.head]
+    return [model.class_net, model.box_net] if isinstance(model, EfficientDet) else [model.head]
+
+
+@pytest.mark.as_user
+@every_detector
+def test_heads_export_and_compile(detector):
+    levels = [torch.rand(1, 16, 8 >> i, 8 >> i) for i in range(3)]
+    for head in _heads(small_detector(detector).eval()):
+        expected = head(levels)
+        exported = torch.export.export(head, (levels,)).module()(levels)
+        compiled = torch.compile(head, fullgraph=True, backend="aot_eager")(levels)
+        torch.testing.assert_close(exported, expected)
+        torch.testing.assert_close(compiled, expected)
+
+
 BAD_TARGETS = {
     "no targets": (
         lambda t: None,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cvcourse.models.efficientdet import SCALINGS, EfficientDet, compound_scaling, efficientdet
+from cvcourse.models.efficientdet import SCALINGS, EfficientDet, compound_scaling, efficientdet_d
 from cvcourse.models.fpn import FeaturePyramidNetwork
 from tests.models import golden
 from tests.models.small import small_batch, small_detector
@@ -21,7 +21,7 @@ def test_published_parameter_counts():
 )
 def test_whole_family_has_the_papers_sizes(phi, millions):
     with torch.device("meta"):
-        count = golden.parameter_count(efficientdet(phi)) / 1e6
+        count = golden.parameter_count(efficientdet_d(phi)) / 1e6
     assert round(count, 1 if phi < 3 else None) == millions
 
 
@@ -92,4 +92,4 @@ def test_another_neck():
 @pytest.mark.as_user
 def test_unknown_phi_is_refused():
     with pytest.raises(ValueError, match="phi: expected 0 to 7, got 8"):
-        efficientdet(8)
+        efficientdet_d(8)

@@ -8,9 +8,10 @@ from cvcourse.models.efficientnet import (
     MBConv,
     SqueezeExcitation,
     Stage,
-    efficientnet,
+    efficientnet_b,
     scale_channels,
 )
+from tests import oracle
 from tests.models import golden
 
 TINY = {"stages": (Stage(1, 3, 1, 8, 1), Stage(4, 3, 2, 16, 2), Stage(4, 5, 2, 24, 2))}
@@ -22,12 +23,12 @@ TINY = {"stages": (Stage(1, 3, 1, 8, 1), Stage(4, 3, 2, 16, 2), Stage(4, 5, 2, 2
 )
 def test_published_parameter_counts(variant, count):
     with torch.device("meta"):
-        assert golden.parameter_count(efficientnet(variant)) == count
+        assert golden.parameter_count(efficientnet_b(variant)) == count
 
 
 def test_names_and_shapes_are_torchvisions():
     with torch.device("meta"):
-        state = efficientnet(0).state_dict()
+        state = efficientnet_b(0).state_dict()
     expected = {
         "features.0.0.weight": (32, 3, 3, 3),
         "features.0.1.running_var": (32,),
@@ -42,6 +43,18 @@ def test_names_and_shapes_are_torchvisions():
     }
     assert {name: tuple(state[name].shape) for name in expected} == expected
     assert len(state) == 360
+
+
+def test_equals_torchvision():
+    """Three logits of torchvision 0.28.0's efficientnet_b0 for the formula weights, gain 2."""
+    model = oracle.fill_(efficientnet_b(0), 2.0).double().eval()
+    with torch.no_grad():
+        logits = model(oracle.formula_batch((2, 3, 64, 80)).double())
+    expected = [
+        [0.29125982635027364, -0.41795518732993286, 0.04043737209596582],
+        [0.31406953152683487, -0.4066613754613998, 0.03264205181606478],
+    ]
+    torch.testing.assert_close(logits[:, :3], logits.new_tensor(expected), rtol=1e-10, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -108,4 +121,4 @@ def test_exports_and_compiles():
 @pytest.mark.as_user
 def test_unknown_variant_is_refused():
     with pytest.raises(ValueError, match="variant: expected 0 to 7, got 8"):
-        efficientnet(8)
+        efficientnet_b(8)

@@ -52,7 +52,7 @@ def test_masks(run):
 def test_training():
     meta, _ = oracle.model_golden(NAME)
     model = golden.build_as(NAME, MaskRCNN, **meta["sample_all"])
-    # the others are Faster R-CNN's, whose test has them all; these take a tenth of the time
+    # the others are Faster R-CNN's, whose test has them all
     golden.assert_training_is_golden(
         model, NAME, "frozen_bn_sample_all_f64", gradients_of="roi_heads.mask_"
     )
