@@ -39,8 +39,8 @@ def intersection_and_union(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tens
 def hull(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     """Width and height of the smallest box around each pair, both (..., n, m)."""
     left1, top1, right1, bottom1, left2, top2, right2, bottom2 = sides(boxes1, boxes2)
-    width = torch.maximum(right1, right2).sub_(torch.minimum(left1, left2)).clamp_(min=0)
-    height = torch.maximum(bottom1, bottom2).sub_(torch.minimum(top1, top2)).clamp_(min=0)
+    width = torch.maximum(right1, right2).sub_(torch.minimum(left1, left2))
+    height = torch.maximum(bottom1, bottom2).sub_(torch.minimum(top1, top2))
     return width, height
 
 

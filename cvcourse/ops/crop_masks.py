@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Integer, Num
 from torch import Tensor
 
-from cvcourse.ops._checks import check_boxes, check_ndim, check_same_length
+from cvcourse.ops._checks import as_float, check_boxes, check_ndim, check_same_length
 from cvcourse.ops.roi_align import roi_align
 
 
@@ -14,7 +14,7 @@ def crop_masks(
     index: Integer[Tensor, "n"],
     size: int,
 ) -> Float[Tensor, "n {size} {size}"]:
-    """`masks[index[i]]` inside `boxes[i]`, resampled to (size, size): the inverse of `paste_masks`.
+    """`masks[index[i]]` inside `boxes[i]`, resampled to (size, size): undoes `paste_masks`, nearly.
 
     Args:
         masks: full-size masks in [0, 1], one per object.
@@ -31,7 +31,7 @@ def crop_masks(
     check_ndim("masks", masks, "(objects, height, width)")
     check_boxes("boxes", boxes)
     check_same_length("boxes", boxes, "index", index)
-    boxes = boxes if boxes.is_floating_point() else boxes.float()
+    (boxes,) = as_float(boxes)
     values = masks if masks.is_floating_point() else masks.to(boxes.dtype)
     rois = torch.cat((index[:, None].to(boxes.dtype), boxes), dim=1)  # (n, 5)
     return roi_align(values[:, None], rois, size)[:, 0]

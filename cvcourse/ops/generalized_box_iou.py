@@ -27,5 +27,6 @@ def generalized_box_iou(
     tiny = torch.finfo(union.dtype).tiny
     width, height = hull(boxes1, boxes2)
     around = width.mul_(height)
-    iou = intersection.div_(union.clamp(min=tiny))
-    return iou.sub_((around - union).div_(around.clamp_(min=tiny)))
+    empty = around - union
+    iou = intersection.div_(union.clamp_(min=tiny))
+    return iou.sub_(empty.div_(around.clamp_(min=tiny)))

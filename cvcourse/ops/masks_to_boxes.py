@@ -20,7 +20,7 @@ def masks_to_boxes(
             area; False: the far edges of these, so that a full box has as much area as pixels.
 
     **Conventions**: an empty mask gives (0, 0, 0, 0). `inclusive=True` equals torchvision's
-    `masks_to_boxes`, which fails on empty masks.
+    `masks_to_boxes`.
 
     Raises ValueError for `masks` that are not 3-d.
     """

@@ -95,7 +95,8 @@ def _suppress(
         group, rank = groups[order].sort(stable=True)  # group after group, best first in each
     sides = _sides(boxes[order[rank]])
     space = sides.new_empty(3, PAIRS)
-    kept, enough = [rank[:0]], max_output if groups is None else None
+    kept = [rank[:0]]
+    enough = max_output if groups is None else None  # groups are not settled by decreasing score
     while len(rank) and (enough is None or sum(map(len, kept)) < enough):
         block, block_group = sides[:, :BLOCK], group[:BLOCK]
         covers = _iou(block, block, space) > limit

@@ -41,28 +41,26 @@ def test_goldens_torchvision(name):
     feature_sizes, sizes, ratios = GOLDENS[name]
     strides = [(128 // height, 160 // width) for height, width in feature_sizes]
     anchors = anchor_grid(feature_sizes, strides, sizes, ratios, offset=0, round=True)
-    torch.testing.assert_close(anchors, oracle.goldens()[f"anchors/{name}"], rtol=0, atol=0)
+    goldens = oracle.goldens()
+    torch.testing.assert_close(anchors, goldens[f"anchors/{name}"], rtol=0, atol=0)
+    counts = [h * w * len(s) * len(ratios) for (h, w), s in zip(feature_sizes, sizes, strict=True)]
+    per_cell = [n // (h * w) for n, (h, w) in zip(counts, feature_sizes, strict=True)]
+    assert per_cell == goldens[f"anchors/{name}_per_location"].tolist()
+    assert sum(counts) == len(anchors)
 
 
 @pytest.mark.parametrize(
-    ("name", "sizes", "ratios"),
-    [("default_one_map", (128, 256, 512), (0.5, 1, 2)), ("odd_halves", (5, 7), (1,))],
+    ("name", "size", "stride", "sizes", "ratios"),
+    [
+        ("default_one_map", (6, 9), 16, (128, 256, 512), (0.5, 1, 2)),
+        ("odd_halves", (2, 2), 5, (5, 7), (1,)),  # 2.5 is rounded to 2, and 3.5 to 4
+    ],
 )
-def test_cells_are_rounded_half_to_even(name, sizes, ratios):
-    want = oracle.goldens()[f"anchors/{name}_cells"]
-    cell = anchor_grid([(1, 1)], [1], [sizes], ratios, offset=0, round=True)
-    torch.testing.assert_close(cell, want, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(("name", "height", "width", "stride"), [("odd_halves", 2, 2, None)])
-def test_grid_of_one_map(name, height, width, stride):
+def test_goldens_of_one_map_torchvision(name, size, stride, sizes, ratios):
     goldens = oracle.goldens()
-    want = goldens[f"anchors/{name}"]
-    cells = goldens[f"anchors/{name}_cells"]
-    assert len(want) == height * width * len(cells)
-    stride = int((want[len(cells)] - want[0])[0])
-    got = anchor_grid([(height, width)], [stride], [(5, 7)], (1,), offset=0, round=True)
-    torch.testing.assert_close(got, want, rtol=0, atol=0)
+    for height_width, want in ((size, f"anchors/{name}"), ((1, 1), f"anchors/{name}_cells")):
+        got = anchor_grid([height_width], [stride], [sizes], ratios, offset=0, round=True)
+        torch.testing.assert_close(got, goldens[want], rtol=0, atol=0)
 
 
 def naive(feature_sizes, strides, sizes, ratios, offset):

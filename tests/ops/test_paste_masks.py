@@ -4,14 +4,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cvcourse.ops import crop_masks, paste_masks
+from cvcourse.ops import paste_masks
 from tests import oracle
-from tests.oracles.fill_weights import ellipse_mask, formula_tensor
-
-
-def ellipses():
-    boxes = oracle.goldens()["mask/gt_boxes_of_ellipses"]
-    return torch.stack([ellipse_mask(box, 80, 100) for box in boxes])
+from tests.oracles.fill_weights import formula_tensor
 
 
 def test_paste_golden_torchvision():
@@ -20,12 +15,6 @@ def test_paste_golden_torchvision():
     got = paste_masks(soft, goldens["mask/paste_boxes"], (80, 100))
     want = goldens["mask/paste_80x100_every3"].squeeze(1)
     torch.testing.assert_close(got[:, ::3, ::3], want, rtol=0, atol=1e-6)
-
-
-def test_crop_golden_torchvision():
-    goldens = oracle.goldens()
-    got = crop_masks(ellipses(), goldens["mask/boxes"], goldens["mask/idx"], 28)
-    torch.testing.assert_close(got, goldens["mask/project_28"], rtol=0, atol=1e-6)
 
 
 def naive_paste(mask, box, size):
@@ -65,20 +54,9 @@ def test_naive_loop():
     torch.testing.assert_close(paste_masks(masks, boxes, (20, 17)), torch.stack(want))
 
 
-def test_crop_undoes_paste():
-    boxes, masks = torch.tensor([[8.0, 10, 64, 66]]), torch.zeros(1, 28, 28)
-    masks[0, 6:22, 6:22] = 1
-    pasted = paste_masks(masks, boxes, (80, 100))
-    back = crop_masks(pasted, boxes, torch.tensor([0]), 28)
-    assert ((back > 0.5) == (masks > 0.5)).float().mean() > 0.95
-
-
 def test_empty_everything():
     assert paste_masks(torch.zeros(0, 28, 28), torch.zeros(0, 4), (5, 6)).shape == (0, 5, 6)
     assert paste_masks(torch.ones(1, 2, 2), torch.zeros(1, 4), (0, 0)).shape == (1, 0, 0)
-    index = torch.zeros(0, dtype=torch.int64)
-    assert crop_masks(torch.zeros(2, 5, 6), torch.zeros(0, 4), index, 28).shape == (0, 28, 28)
-    assert crop_masks(torch.zeros(0, 5, 6), torch.zeros(0, 4), index, 28).shape == (0, 28, 28)
 
 
 @pytest.mark.parametrize("far", [1e6, 1e12, 1e30])
@@ -103,15 +81,9 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(lambda m: paste_masks(m, boxes, (6, 7)), masks)
 
 
-def test_crop_of_boolean_masks_and_integer_boxes():
-    masks, index = ellipses(), torch.tensor([1])
-    want = crop_masks(masks.float(), torch.tensor([[30.0, 5, 90, 50]]), index, 14)
-    assert torch.equal(crop_masks(masks.bool(), torch.tensor([[30, 5, 90, 50]]), index, 14), want)
-
-
 @pytest.mark.as_user
 def test_bad_input():
-    masks, boxes, index = torch.zeros(2, 4, 4), torch.zeros(2, 4), torch.zeros(2).long()
+    masks, boxes = torch.zeros(2, 4, 4), torch.zeros(2, 4)
     with pytest.raises(ValueError, match=r"masks must have shape \(n, size, size\)"):
         paste_masks(masks[:, None], boxes, (5, 5))
     with pytest.raises(ValueError, match="masks must be floating point"):
@@ -123,7 +95,3 @@ def test_bad_input():
             paste_masks(masks, torch.full((2, 4), value), (5, 5))
     with pytest.raises(ValueError, match="size must be one or two integers >= 0"):
         paste_masks(masks, boxes, (5, -5))
-    with pytest.raises(ValueError, match="boxes and index must have the same length"):
-        crop_masks(masks, boxes, index[:1], 4)
-    with pytest.raises(ValueError, match="image indices from 0 to 1"):
-        crop_masks(masks, boxes, index + 2, 4)
