@@ -1,6 +1,7 @@
 """What the metrics ask of their inputs, each said in one sentence."""
 
 from collections.abc import Sequence
+from operator import index
 
 from torch import Tensor
 
@@ -28,14 +29,32 @@ def check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be positive and finite, got {value}")
 
 
-def check_count(name: str, value: int) -> None:
-    if not value >= 1 or value != int(value):
-        raise ValueError(f"{name} must be an integer >= 1, got {value}")
+def check_count(name: str, value: int, least: int = 1) -> int:
+    """As a Python integer, whatever kind of integer it was."""
+    if not _is_count(value, least):
+        raise ValueError(f"{name} must be an integer >= {least}, got {value}")
+    return index(value)
 
 
-def check_counts(name: str, values: Sequence[int]) -> None:
-    if not len(values) or any(not v >= 1 or v != int(v) for v in values):
-        raise ValueError(f"{name} must hold one or more integers >= 1, got {tuple(values)}")
+def check_counts(name: str, values: Sequence[int]) -> list[int]:
+    several = hasattr(values, "__len__") and len(values) > 0
+    if not several or not all(_is_count(value, 1) for value in values):
+        raise ValueError(f"{name} must hold one or more integers >= 1, got {values}")
+    return [index(value) for value in values]
+
+
+def _is_count(value: int, least: int) -> bool:
+    return hasattr(value, "__index__") and least <= index(value) < 2**63
+
+
+def check_fraction(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+
+
+def is_ignored(target: Tensor, ignore_index: int) -> Tensor:
+    """Compared as int64: in 8 bits, 156 would equal -100."""
+    return target.long() == ignore_index
 
 
 def check_labels(name: str, labels: Tensor, num_classes: int) -> None:

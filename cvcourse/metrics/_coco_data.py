@@ -43,6 +43,9 @@ def _read(name: str, images: Images, iou_type: str, *keys: str) -> Instances:
     for i, image in enumerate(images):
         if missing := [key for key in keys if key not in image]:
             raise ValueError(f"{name}[{i}] must have {missing}, got {sorted(image)}")
+        for key in {*keys, "iscrowd", "area"} & set(image):
+            if not isinstance(image[key], Tensor):
+                raise ValueError(f"{name}[{i}][{key!r}] must be a tensor, got {type(image[key])}")
         labels = image["labels"]
         if labels.ndim != 1 or (labels.numel() and labels.is_floating_point()):
             raise ValueError(

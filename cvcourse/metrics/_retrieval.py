@@ -23,7 +23,7 @@ def similarity_chunks(
     Without a gallery the queries are each other's; a query is no match of itself, and -inf similar.
     """
     check_choice("metric", metric, ("cosine", "euclidean"))
-    check_count("chunk", chunk)
+    chunk = check_count("chunk", chunk)
     _check_embeddings("embeddings", embeddings, "labels", labels)
     leave_one_out = gallery is None
     if leave_one_out != (gallery_labels is None):
@@ -65,5 +65,8 @@ def _check_embeddings(name: str, embeddings: Tensor, labels_name: str, labels: T
             f"{name} must be (items, dims) and {labels_name} (items,), "
             f"got {tuple(embeddings.shape)} and {tuple(labels.shape)}"
         )
-    if not embeddings.isfinite().all():
-        raise ValueError(f"{name} must be finite, got nan or inf")
+    (wide,) = at_least_float32(embeddings.detach())
+    if not (4 * wide.square().sum(1)).isfinite().all():  # bounds every squared distance
+        raise ValueError(
+            f"{name} must be finite, and so their distances, got nan, inf or too large"
+        )

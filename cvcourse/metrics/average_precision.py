@@ -24,8 +24,8 @@ def average_precision(
     class without targets (recall nan) gives nan: leave it out of a mean over classes. Not the same
     as scikit-learn's `average_precision_score`, which sums precision without taking the best.
 
-    Raises ValueError for an unknown `method`, shapes that differ, or a recall that does not rise
-    within [0, 1].
+    Raises ValueError for an unknown `method`, shapes that differ, a precision outside [0, 1], or a
+    recall that does not rise within it.
     References: Everingham et al. 2010 (VOC, 11 points); Lin et al. 2014 (COCO), arXiv 1405.0312.
     """
     check_choice("method", method, [*RECALL_STEPS, "area"])
@@ -37,6 +37,8 @@ def average_precision(
     precision, recall = precision.detach().cpu().double(), recall.detach().cpu().double()
     if (recall.diff() < 0).any() or ((recall < 0) | (recall > 1)).any():
         raise ValueError("recall must rise within [0, 1]: sort the curve by falling score")
+    if ((precision < 0) | (precision > 1)).any():
+        raise ValueError("precision must lie in [0, 1]")
     if recall.isnan().any():
         return recall.new_tensor(torch.nan)
 

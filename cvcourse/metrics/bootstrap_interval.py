@@ -41,7 +41,9 @@ def bootstrap_interval(
     Raises ValueError for `n` < 1 or a `level` outside (0, 1).
     Reference: Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13.
     """
-    check_count("n", n)
+    n = check_count("n", n)
+    if isinstance(values, Tensor) and values.ndim == 0:
+        raise ValueError("values must have a first dimension, got shape ()")
     if not 0 < level < 1:
         raise ValueError(f"level must lie in (0, 1), got {level}")
     if not len(values):

@@ -38,7 +38,8 @@ def boundary_iou(
             f"and {target.dtype} with shape {tuple(preds.shape)}"
         )
     height, width = preds.shape[-2:]
-    distance = max(1, round(dilation_ratio * math.sqrt(height**2 + width**2)))
+    distance = dilation_ratio * math.sqrt(height**2 + width**2)
+    distance = max(1, round(min(distance, max(height, width))))  # beyond, all is boundary
     preds, target = _boundary(preds, distance), _boundary(target, distance)
     return (preds & target).sum((-2, -1)) / (preds | target).sum((-2, -1))
 

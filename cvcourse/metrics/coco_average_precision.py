@@ -55,10 +55,11 @@ def coco_average_precision(
     Reference: Lin et al. 2014, "Microsoft COCO", arXiv 1405.0312, and pycocotools' COCOeval.
     """
     check_choice("iou_type", iou_type, ("bbox", "segm"))
-    check_counts("max_detections", max_detections)
+    max_detections = check_counts("max_detections", max_detections)
     if len(preds) != len(target):
         raise ValueError(f"preds and target must be as many, got {len(preds)} and {len(target)}")
-    if not len(iou_thresholds) or not all(0 <= t <= 1 for t in iou_thresholds):
+    iou_thresholds = [float(t) for t in iou_thresholds]
+    if not iou_thresholds or not all(0 <= t <= 1 for t in iou_thresholds):
         raise ValueError(f"iou_thresholds must lie in [0, 1], got {tuple(iou_thresholds)}")
     if not all(low <= high for low, high in areas.values()):
         raise ValueError(f"areas must be ranges (low, high), got {dict(areas)}")

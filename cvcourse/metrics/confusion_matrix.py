@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Int64, Integer
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_count, check_labels, check_same_shape
+from cvcourse.metrics._checks import check_count, check_labels, check_same_shape, is_ignored
 
 
 def confusion_matrix(
@@ -27,10 +27,10 @@ def confusion_matrix(
     Raises ValueError for labels out of range; that reads the values, so it waits for a GPU.
     """
     check_same_shape(preds, target)
-    check_count("num_classes", num_classes)
+    num_classes = check_count("num_classes", num_classes)
     rows = num_classes
     if ignore_index is not None:
-        ignored = target == ignore_index
+        ignored = is_ignored(target, ignore_index)
         preds = preds.masked_fill(ignored, 0)
         target = target.long().masked_fill(ignored, num_classes)  # a row of their own
         rows += 1

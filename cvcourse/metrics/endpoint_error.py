@@ -53,9 +53,12 @@ def flow_outlier_rate(
     **Conventions**: a fraction of 1, not percent. An error of nan is an outlier. No valid pixel:
     nan.
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit, and negative or nan limits.
     Reference: Menze & Geiger 2015, "Object scene flow for autonomous vehicles".
     """
+    for name, limit in (("pixels", pixels), ("relative", relative)):
+        if not limit >= 0:
+            raise ValueError(f"{name} must be >= 0, got {limit}")
     error = _norm(*_difference(pred, target, valid))
     magnitude = _norm(*target.to(error.dtype).unbind(1))
     outlier = ~((error <= pixels) | (error <= relative * magnitude))
@@ -85,5 +88,6 @@ def _norm(u: Tensor, v: Tensor) -> Tensor:
     """sqrt(u² + v²); `linalg.vector_norm(dim=1)` is 50 times slower on a CPU."""
     square = torch.addcmul(u * u, v, v)
     if square.requires_grad:  # the slope of sqrt is infinite at 0: the floor makes it 0 there
-        square = square.clamp_min(torch.finfo(square.dtype).tiny)
+        floor = torch.finfo(square.dtype).tiny
+        return square.clamp_min(floor).sqrt().masked_fill(square == 0, 0)
     return square.sqrt()

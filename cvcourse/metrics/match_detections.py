@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from cvcourse.metrics._checks import check_fraction
 from cvcourse.ops.box_iou import box_iou
 
 
@@ -27,8 +28,9 @@ def match_detections(
     detection whose best target is taken may claim another one, which VOC does not allow. Of equal
     scores the first comes first; of equal IoUs the last target is taken, as pycocotools does.
 
-    Raises ValueError for shapes that do not fit, and for nan scores.
+    Raises ValueError for shapes that do not fit, nan scores, and a threshold outside [0, 1].
     """
+    check_fraction("iou_threshold", iou_threshold)
     for name, array in (("boxes", boxes), ("target_boxes", target_boxes)):
         if array.ndim != 2 or array.shape[1] != 4:
             raise ValueError(f"{name} must be (N, 4), got {tuple(array.shape)}")

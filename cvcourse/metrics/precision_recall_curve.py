@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_floating
+from cvcourse.metrics._checks import check_count, check_floating
 
 
 def precision_recall_curve(
@@ -36,6 +36,7 @@ def precision_recall_curve(
     found = int(matched.sum())
     if num_targets < found:
         raise ValueError(f"num_targets must be >= the {found} matches, got {num_targets}")
+    num_targets = check_count("num_targets", num_targets, least=0)
     if scores.isnan().any():
         raise ValueError("scores must not be nan")
     scores, order = scores.detach().cpu().double().sort(descending=True, stable=True)

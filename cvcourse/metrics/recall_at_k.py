@@ -37,7 +37,7 @@ def recall_at_k(
     not finite (waits for a GPU).
     Reference: Musgrave et al. 2020, "A metric learning reality check", arXiv 2003.08505.
     """
-    check_counts("ks", ks)
+    ks = check_counts("ks", ks)
     k = torch.as_tensor(ks, device=embeddings.device)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)
     hits = torch.zeros(len(ks), dtype=dtype, device=embeddings.device)

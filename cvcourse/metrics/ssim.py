@@ -71,16 +71,18 @@ def _blur(x: Tensor, size: int, sigma: float) -> Tensor:
     if x.device.type == "cpu":  # the same convolution at 3 times the speed
         x = x.contiguous(memory_format=torch.channels_last)
     distance = torch.arange(size, dtype=x.dtype, device=x.device) - size // 2
-    window = torch.softmax(-(distance**2) / (2 * sigma**2), dim=0)
+    window = torch.softmax(-((distance / sigma) ** 2) / 2, dim=0)
     channels = x.shape[1]
     x = F.conv2d(x, window.view(1, 1, size, 1).expand(channels, -1, -1, -1), groups=channels)
     return F.conv2d(x, window.view(1, 1, 1, size).expand(channels, -1, -1, -1), groups=channels)
 
 
 def _check_size(images: Tensor, window_size: int, padding: str) -> None:
-    if images.ndim != 4:
-        raise ValueError(f"preds must be (batch, channels, height, width), got {images.ndim}-d")
-    if window_size < 1 or window_size % 2 == 0:
+    if images.ndim != 4 or images.shape[1] == 0:
+        raise ValueError(
+            f"preds must be (batch, channels, height, width), got {tuple(images.shape)}"
+        )
+    if window_size % 2 != 1 or window_size < 1 or not hasattr(window_size, "__index__"):
         raise ValueError(f"window_size must be odd and positive, got {window_size}")
     least = window_size if padding == "valid" else window_size // 2 + 1
     if min(images.shape[2:]) < least:

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_counts, check_floating, check_labels
+from cvcourse.metrics._checks import check_counts, check_floating, check_labels, is_ignored
 
 ROWS = 256  # samples that are ranked at a time on a CPU, so that they stay in its cache
 
@@ -33,7 +33,7 @@ def topk_accuracy(
 
     Raises ValueError for a wrong shape, `topk`, or labels out of range (waits for a GPU).
     """
-    check_counts("topk", topk)
+    topk = check_counts("topk", topk)
     check_floating("preds", preds)
     if preds.ndim != 2 or target.shape != preds.shape[:1]:
         raise ValueError(
@@ -41,11 +41,11 @@ def topk_accuracy(
             f"got {tuple(preds.shape)} and {tuple(target.shape)}"
         )
     if ignore_index is not None:
-        valid = target != ignore_index
+        valid = ~is_ignored(target, ignore_index)
         preds, target = preds[valid], target[valid]
     check_labels("target", target, preds.shape[1])
 
-    if preds.device.type == "cpu":
+    if preds.device.type == "cpu" and len(preds):
         rank = _ranks_in_cache(preds, target, max(topk))
     else:
         rank = _ranks(preds, target)
