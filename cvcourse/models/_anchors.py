@@ -51,9 +51,9 @@ def pyramid_anchors(
             ratios,
             offset=0.0,
             round=True,
+            device=images.tensors.device,
         )
         for grid, size, ratios in zip(grids, sizes, aspect_ratios, strict=True)
     ]
     dtype = torch.promote_types(images.tensors.dtype, torch.float32)
-    stacked = torch.cat(anchors).to(images.tensors.device, dtype)
-    return stacked, [len(a) for a in anchors]
+    return torch.cat(anchors).to(dtype), [len(a) for a in anchors]

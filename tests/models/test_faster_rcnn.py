@@ -99,6 +99,14 @@ def test_proposals_are_in_the_pictures_coordinates():
     assert (found["scores"].diff() <= 0).all()
 
 
+def test_no_proposals_no_detections():
+    model = small_detector(FasterRCNN, rpn_score_thresh=1.1).eval()
+    with torch.no_grad():
+        (found,) = model([torch.rand(3, 32, 40)])
+        (proposed,) = model.propose([torch.rand(3, 32, 40)])
+    assert found["boxes"].shape == proposed["boxes"].shape == (0, 4)
+
+
 def test_balanced_sample():
     labels = torch.tensor([1, 0, -1, 2, 0, 0, 1, -1, 0])
     for _ in range(5):
