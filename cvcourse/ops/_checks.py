@@ -51,7 +51,7 @@ def check_positive(name: str, value: float) -> None:
 def pair(name: str, value: int | Sequence[int], least: int = 1) -> tuple[int, int]:
     """(height, width) of whole numbers from one number or two."""
     both = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(both) != 2 or any(int(v) != v or v < least for v in both):
+    if len(both) != 2 or any(not least <= v < 2**63 or v != int(v) for v in both):
         raise ValueError(f"{name} must be one or two integers >= {least}, got {value}")
     return int(both[0]), int(both[1])
 

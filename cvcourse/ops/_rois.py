@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cvcourse.ops._checks import as_float, check_boxes
+from cvcourse.ops._checks import as_float, check_boxes, check_ndim
 
 
 def split_rois(boxes: Tensor | Sequence[Tensor], input: Tensor) -> tuple[Tensor, Tensor]:
@@ -23,6 +23,7 @@ def split_rois(boxes: Tensor | Sequence[Tensor], input: Tensor) -> tuple[Tensor,
         raise ValueError(f"boxes must have one tensor per image, {batch_size}, got {len(boxes)}")
     for each in boxes:
         check_boxes("boxes", each)
+        check_ndim("boxes", each, "(n, 4)")
     counts = [len(each) for each in boxes]
     image = torch.arange(batch_size, device=input.device).repeat_interleave(
         torch.tensor(counts, dtype=torch.int64, device=input.device), output_size=sum(counts)

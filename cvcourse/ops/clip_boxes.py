@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int64, Num
 from torch import Tensor
 
-from cvcourse.ops._checks import check_boxes, pair
+from cvcourse.ops._checks import check_boxes, check_ndim, pair
 
 
 def clip_boxes(boxes: Num[Tensor, "*batch 4"], size: Sequence[int]) -> Num[Tensor, "*batch 4"]:
@@ -33,5 +33,6 @@ def remove_small_boxes(boxes: Num[Tensor, "n 4"], min_size: float) -> Int64[Tens
     Raises ValueError if the last axis is not 4.
     """
     check_boxes("boxes", boxes)
+    check_ndim("boxes", boxes, "(n, 4)")
     x1, y1, x2, y2 = boxes.unbind(-1)
     return ((x2 - x1 >= min_size) & (y2 - y1 >= min_size)).nonzero().squeeze(1)

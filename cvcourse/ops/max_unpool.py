@@ -51,6 +51,8 @@ def max_unpool(
         (n - 1) * s - 2 * p + k
         for n, s, p, k in zip(input.shape[-2:], strides, paddings, kernels, strict=True)
     ]
+    if min(size) < 0:
+        raise ValueError(f"padding must not exceed the unpooled map, got {padding}")
     if output_size is not None:
         size = _checked_size(tuple(output_size)[-2:], size, strides)
     height, width = size

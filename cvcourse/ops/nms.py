@@ -84,8 +84,8 @@ def _suppress(
     check_ndim("scores", scores, "(n)")
     check_same_length("boxes", boxes, "scores", scores)
     check_fraction("iou_threshold", iou_threshold)
-    if max_output is not None and max_output < 0:
-        raise ValueError(f"max_output must be at least 0, got {max_output}")
+    if max_output is not None and (not max_output >= 0 or not hasattr(max_output, "__index__")):
+        raise ValueError(f"max_output must be an integer of at least 0, got {max_output}")
     (boxes,) = as_float(boxes.detach())
     limit = _largest_not_above(iou_threshold, boxes.dtype)
     order = scores.detach().sort(descending=True, stable=True).indices

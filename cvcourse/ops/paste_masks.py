@@ -39,9 +39,12 @@ def paste_masks(
     check_ndim("masks", masks, "(n, size, size)")
     check_floating("masks", masks)
     check_boxes("boxes", boxes)
+    check_ndim("boxes", boxes, "(n, 4)")
     check_same_length("masks", masks, "boxes", boxes)
     height, width = pair("size", size, least=0)
     cells = masks.shape[-1]
+    if cells == 0 or masks.shape[1] != cells:
+        raise ValueError(f"masks must be square, not empty, got {tuple(masks.shape)}")
     values, boxes = as_float(masks, boxes)
     padded = F.pad(values, (1, 1, 1, 1))
     x1, y1, x2, y2 = boxes.unbind(1)

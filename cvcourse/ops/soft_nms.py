@@ -70,4 +70,4 @@ def soft_nms(
             factor = torch.exp(-(iou**2) / sigma)
         else:
             factor = torch.where(iou > iou_threshold, 1 - iou, 1)
-        scores = (scores * factor).index_fill(0, best, -torch.inf)
+        scores = (scores * factor).index_fill(0, best, torch.nan)  # below any threshold

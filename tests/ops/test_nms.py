@@ -202,7 +202,7 @@ def test_inputs_that_require_grad():
         ({"scores": torch.zeros(4)}, "boxes and scores must have the same length, got 3 and 4"),
         ({"iou_threshold": 50}, r"iou_threshold must lie in \[0, 1\], got 50"),
         ({"iou_threshold": math.nan}, "iou_threshold must lie"),
-        ({"max_output": -1}, "max_output must be at least 0, got -1"),
+        ({"max_output": -1}, "max_output must be an integer of at least 0, got -1"),
         ({"idxs": torch.zeros(4).long()}, "boxes and idxs must have the same length"),
         ({"idxs": torch.zeros(3, 1).long()}, r"idxs must have shape \(n\)"),
         ({"idxs": torch.zeros(3)}, "idxs must be integers, got torch.float32"),
