@@ -9,6 +9,12 @@ def at_least_float32(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
+def inner_products(x: Tensor, y: Tensor) -> Tensor:
+    """(..., N, D), (..., M, D) -> (..., N, M) in their own dtype, also under autocast."""
+    with torch.autocast(x.device.type, enabled=False):
+        return x @ y.mT
+
+
 def accumulator(x: Tensor) -> torch.dtype:
     """dtype for sums whose rounding would show: float64, where the device has it."""
     return torch.float32 if x.device.type == "mps" else torch.float64

@@ -12,6 +12,7 @@ from cvcourse.losses._checks import (
     check_positive,
     check_range,
     check_same_shape,
+    check_values,
 )
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
 
@@ -42,7 +43,7 @@ def distillation_loss(
     float32. nan stays nan; -inf logits of the teacher give nan.
 
     Raises ValueError for another dtype, shape, temperature, alpha or reduction, or a missing
-    target; IndexError (`F.cross_entropy`, on the CPU) for a label outside [0, C).
+    target; on the CPU, for a label outside [0, C).
 
     Reference: Hinton et al. 2015, arXiv:1503.02531.
     """
@@ -61,6 +62,8 @@ def distillation_loss(
     loss = temperature**2 * kl
     if target is not None:
         check_class_map(target, student_logits)
-        ce = F.cross_entropy(student, target.long(), reduction="none")
+        target = target.long()
+        check_values("target", target, student.shape[1] - 1, ignore_index=-100)
+        ce = F.cross_entropy(student, target, reduction="none")
         loss = alpha * loss + (1 - alpha) * ce
     return reduce_loss(loss, "mean" if reduction == "batchmean" else reduction)

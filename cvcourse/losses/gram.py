@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvcourse.losses._checks import check_choice, check_floating, check_layers
-from cvcourse.losses._reduce import at_least_float32, reduce_loss
+from cvcourse.losses._reduce import at_least_float32, inner_products, reduce_loss
 
 
 def gram_matrix(
@@ -36,7 +36,7 @@ def gram_matrix(
     _, c, h, w = x.shape
     flat = at_least_float32(x).flatten(2)  # (B, C, HW)
     divisor = {"chw": c * h * w, "hw": h * w, None: 1}[normalize]
-    return flat @ flat.mT / max(1, divisor)
+    return inner_products(flat, flat) / max(1, divisor)
 
 
 def style_loss(

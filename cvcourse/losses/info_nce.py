@@ -14,7 +14,7 @@ from cvcourse.losses._checks import (
     check_same_shape,
 )
 from cvcourse.losses._distances import prepare
-from cvcourse.losses._reduce import reduce_loss
+from cvcourse.losses._reduce import inner_products, reduce_loss
 
 
 def info_nce_loss(
@@ -54,7 +54,7 @@ def info_nce_loss(
     check_choice("reduction", reduction, REDUCTIONS)
     query, key = prepare(query, normalize=True), prepare(key, normalize=True)
     if negatives is None:
-        logits = query @ key.T  # (N, N)
+        logits = inner_products(query, key)  # (N, N)
         match = torch.arange(len(query), device=query.device)
     else:
         check_matrix("negatives", negatives)
@@ -65,7 +65,7 @@ def info_nce_loss(
         if symmetric:
             raise ValueError("symmetric must be False with negatives, got True")
         positive = (query * key).sum(1, keepdim=True)
-        logits = torch.cat([positive, query @ prepare(negatives, normalize=True).T], 1)
+        logits = torch.cat([positive, inner_products(query, prepare(negatives, normalize=True))], 1)
         match = torch.zeros(len(query), dtype=torch.int64, device=query.device)
     logits = logits / temperature
     loss = F.cross_entropy(logits, match, reduction="none")

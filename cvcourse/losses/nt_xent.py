@@ -14,7 +14,7 @@ from cvcourse.losses._checks import (
     check_same_shape,
 )
 from cvcourse.losses._distances import prepare
-from cvcourse.losses._reduce import reduce_loss
+from cvcourse.losses._reduce import inner_products, reduce_loss
 
 
 def nt_xent_loss(
@@ -47,6 +47,6 @@ def nt_xent_loss(
     check_positive("temperature", temperature)
     check_choice("reduction", reduction, REDUCTIONS)
     z = torch.cat([prepare(z0, normalize=True), prepare(z1, normalize=True)])
-    logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)  # (2N, 2N)
+    logits = (inner_products(z, z) / temperature).fill_diagonal_(-torch.inf)  # (2N, 2N)
     other_view = torch.arange(len(z), device=z.device).roll(len(z0))
     return reduce_loss(F.cross_entropy(logits, other_view, reduction="none"), reduction)

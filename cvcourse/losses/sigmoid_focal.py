@@ -11,6 +11,7 @@ from cvcourse.losses._checks import (
     check_floating,
     check_range,
     check_same_shape,
+    check_values,
 )
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
 
@@ -38,12 +39,14 @@ def sigmoid_focal_loss(
     instead divides the sum by `max(1, number of positives)`, which is left to the caller. Half
     precision is computed and returned in float32. nan stays nan.
 
-    Raises ValueError for another dtype, shape, alpha, gamma or reduction.
+    Raises ValueError for another dtype, shape, alpha, gamma or reduction, and, on the CPU, for
+    targets outside [0, 1] (such as a 255 for "ignore").
 
     Reference: Lin et al. 2017, arXiv:1708.02002.
     """
     check_floating("inputs", inputs)
     check_same_shape("targets", targets, "inputs", inputs)
+    check_values("targets", targets, 1)
     if alpha is not None and alpha != -1:
         check_range("alpha", alpha, 0, 1)
     check_range("gamma", gamma, 0)

@@ -13,6 +13,7 @@ from cvcourse.losses._checks import (
     check_class_map,
     check_logits,
     check_range,
+    check_values,
 )
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
 
@@ -44,8 +45,8 @@ def softmax_focal_loss(
     if all are ignored, loss and gradient are 0. Gradients are finite for every gamma. Half
     precision is computed and returned in float32. nan stays nan.
 
-    Raises ValueError for another dtype, shape, gamma, alpha or reduction, and IndexError
-    (`F.cross_entropy`, on the CPU) for a label outside [0, C).
+    Raises ValueError for another dtype, shape, gamma, alpha or reduction, and, on the CPU, for a
+    label outside [0, C).
 
     Reference: Lin et al. 2017, arXiv:1708.02002.
     """
@@ -54,6 +55,7 @@ def softmax_focal_loss(
     check_range("gamma", gamma, 0)
     check_choice("reduction", reduction, REDUCTIONS)
     logits, target = at_least_float32(logits), target.long()
+    check_values("target", target, logits.shape[1] - 1, ignore_index)
     ignored = _NO_LABEL if ignore_index is None else ignore_index
     ce = F.cross_entropy(logits, target, ignore_index=ignored, reduction="none")
     miss = -torch.expm1(-ce)  # 1 - p_t without cancellation

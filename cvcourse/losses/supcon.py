@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cvcourse.losses._checks import REDUCTIONS, check_choice, check_embeddings, check_positive
 from cvcourse.losses._distances import pair_masks, prepare
-from cvcourse.losses._reduce import reduce_loss
+from cvcourse.losses._reduce import inner_products, reduce_loss
 
 
 def supcon_loss(
@@ -39,7 +39,7 @@ def supcon_loss(
     check_positive("temperature", temperature)
     check_choice("reduction", reduction, REDUCTIONS)
     z = prepare(embeddings, normalize=True)
-    logits = (z @ z.T / temperature).fill_diagonal_(-torch.inf)  # (N, N)
+    logits = (inner_products(z, z) / temperature).fill_diagonal_(-torch.inf)  # (N, N)
     positive, _ = pair_masks(labels)
     number = positive.sum(1)
     found = logits.log_softmax(1).masked_fill(~positive, 0).sum(1)

@@ -1,0 +1,43 @@
+"""What a hostile caller hands in: each gets a documented value or an error that names it."""
+
+import pytest
+import torch
+
+from cvcourse import losses
+
+pytestmark = pytest.mark.as_user
+
+LOGITS = torch.zeros(2, 3)
+
+
+@pytest.mark.parametrize("label", [-100, -1, 3, 255])
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64])
+def test_labels_out_of_range(label, dtype):
+    target = torch.full((2,), label, dtype=dtype)
+    with pytest.raises(ValueError, match="target must have values in"):
+        losses.softmax_focal_loss(LOGITS, target)
+    if label != -100:
+        with pytest.raises(ValueError, match="target must have values in"):
+            losses.distillation_loss(LOGITS, LOGITS, target=target, alpha=0.5)
+
+
+@pytest.mark.parametrize("target", [torch.tensor([0, 255]), torch.tensor([-1.0, 1.0])])
+@pytest.mark.parametrize("reduction", ["none", "mean"])
+def test_focal_targets_are_no_ignored_labels(target, reduction):
+    with pytest.raises(ValueError, match="targets must have values in"):
+        losses.sigmoid_focal_loss(torch.zeros(2), target, reduction=reduction)
+
+
+def test_ignored_label_does_not_wrap_around_in_narrow_targets():
+    """As 8 bits, -100 is 156."""
+    logits, target = torch.randn(1, 200, 2), torch.tensor([[156, 1]], dtype=torch.uint8)
+    for loss in (losses.softmax_focal_loss, losses.dice_loss):
+        value = loss(logits, target, ignore_index=-100)
+        torch.testing.assert_close(value, loss(logits, target.long(), ignore_index=-100))
+
+
+def test_gram_matrix_under_autocast_does_not_overflow():
+    features = torch.full((1, 2, 64, 64), 300.0)  # sums of squares: 4e8, float16 ends at 65504
+    with torch.autocast("cpu", dtype=torch.float16):
+        gram = losses.gram_matrix(features, "hw")
+    torch.testing.assert_close(gram, torch.full((1, 2, 2), 300.0**2))
