@@ -114,8 +114,9 @@ class Training:
             if not isinstance(part, Tensor) or part.numel() != 1:
                 got = tuple(part.shape) if isinstance(part, Tensor) else part
                 raise ValueError(f"loss must give single numbers, but {name!r} is {got}")
-        loss = torch.stack([part.reshape(()) for part in parts.values()]).sum()
-        numbers = torch.stack([loss, *parts.values()]).detach().float().reshape(-1)
+        values = torch.stack([part.reshape(()) for part in parts.values()])
+        loss = values.sum()
+        numbers = torch.cat([loss[None], values]).detach().float()
         loss_now, *part_now = self.accelerator.reduce(numbers, "mean").tolist()
         row = {
             "step": self.step + 1,
@@ -134,7 +135,6 @@ class Training:
             weights = [p for group in self.optimizer.param_groups for p in group["params"]]
             self.accelerator.clip_grad_norm_(weights, self.gradient_clip)
         self.optimizer.step()
-        self.optimizer.zero_grad()
         if self.scheduler is not None and not self.optimizer.step_was_skipped:
             self.scheduler.step()
         self.step += 1
@@ -221,25 +221,20 @@ class Training:
         """Go back to the newest good checkpoint, if there is one."""
         if self.folder is None:
             return
-        found = [checkpoints.newest_good(self.folder, "step") if self.is_main else None]
+        found = self._find_checkpoint() if self.is_main else [None, None]
         if self.accelerator.num_processes > 1:
             from accelerate.utils import broadcast_object_list
 
             broadcast_object_list(found)
-        path = found[0]
+        path, progress = found
         if path is None:
             return
-        progress = json.loads((path / "progress.json").read_text())
         self._check_same(path, progress)
         self.accelerator.load_state(str(path))
         self.step, self.epoch, self._batch = progress["place"]
         self._validated_at = progress["validated_at"]
         self.history.extend(progress["history"])
         self.history.best = progress["best"]
-        if self._keep_best is not None and self.is_main:
-            step = self.history.best["step"] if self.history.best else 0
-            if checkpoints.best_after_resume(self.folder, step) is None:
-                self.history.best = None
         states = torch.load(path / self._random_file, map_location="cpu", weights_only=True)
         if self._batch:
             randomness.put_back(states["start"], self._generators)
@@ -267,6 +262,17 @@ class Training:
     @property
     def _random_file(self) -> str:
         return f"random-{self.accelerator.process_index}.pt"
+
+    def _find_checkpoint(self) -> list:
+        """Path and progress of the newest good checkpoint; best weights that are gone are none."""
+        path = checkpoints.newest_good(self.folder, "step")
+        if path is None:
+            return [None, None]
+        progress = json.loads((path / "progress.json").read_text())
+        best_step = progress["best"]["step"] if progress["best"] else 0
+        if checkpoints.best_after_resume(self.folder, best_step) is None:
+            progress["best"] = None
+        return [path, progress]
 
     def _keep_if_best(self, row: dict, name: str) -> None:
         sign = 1 if self._keep_best == "highest" else -1
@@ -350,7 +356,7 @@ def _make_optimizer(optimizer, lr: float | None, modules: list[nn.Module]):
 
 
 def _has_state(module: nn.Module) -> bool:
-    return any(True for _ in itertools.chain(module.parameters(), module.buffers()))
+    return next(itertools.chain(module.parameters(), module.buffers()), None) is not None
 
 
 def _new(values: dict, row: dict) -> dict:

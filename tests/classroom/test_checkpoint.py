@@ -35,8 +35,8 @@ def resume(folder):
 
 
 DAMAGE = {
-    "truncated": lambda path: (path / "model.safetensors").write_bytes(
-        (path / "model.safetensors").read_bytes()[:-7]
+    "one byte less": lambda path: (path / "model.safetensors").write_bytes(
+        (path / "model.safetensors").read_bytes()[:-1]
     ),
     "one bit": lambda path: (path / "optimizer.bin").write_bytes(
         bytes([(data := (path / "optimizer.bin").read_bytes())[0] ^ 1]) + data[1:]
@@ -87,17 +87,35 @@ def test_damaged_checkpoint_is_set_aside_and_the_one_before_used(trained, damage
 def test_all_damaged_starts_afresh(trained):
     folder, model, _ = trained
     for step in ("step-00000010", "step-00000015"):
-        DAMAGE["truncated"](folder / step)
+        DAMAGE["one byte less"](folder / step)
     with pytest.warns(UserWarning, match="set aside") as warned:
         again, _ = resume(folder)
     assert len(warned) == 2
     assert tiny.same_weights(model, again)
 
 
+def test_damaged_best_weights_are_set_aside(trained):
+    folder, model, history = trained
+    best = f"best-{history.best['step']:08d}"
+    DAMAGE["one byte less"](folder / best)
+    with pytest.warns(UserWarning, match=f"{best} is damaged"):
+        again, same = resume(folder)
+    assert same.best is None  # what is there now are the last weights
+    assert len(same) == len(history)
+    assert not tiny.same_weights(again, model)
+
+
+def test_best_weights_of_steps_undone_are_removed(trained):
+    folder, _, _ = trained
+    shutil.copytree(next(folder.glob("best-*")), folder / "best-00000099")
+    resume(folder)
+    assert not (folder / "best-00000099").exists()
+
+
 def test_damaged_twice_keeps_both(trained):
     folder, _, _ = trained
     for _ in range(2):
-        DAMAGE["truncated"](folder / "step-00000015")
+        DAMAGE["one byte less"](folder / "step-00000015")
         with pytest.warns(UserWarning, match="set aside"):
             resume(folder)
     assert {"step-00000015.damaged", "step-00000015.damaged2"} < set(names(folder))
@@ -175,7 +193,7 @@ class TestLoadBest:
 
     def test_damaged(self, trained):
         folder, _, history = trained
-        DAMAGE["truncated"](folder / f"best-{history.best['step']:08d}")
+        DAMAGE["one byte less"](folder / f"best-{history.best['step']:08d}")
         with (
             pytest.warns(UserWarning, match="set aside"),
             pytest.raises(FileNotFoundError, match="no best weights"),

@@ -64,6 +64,10 @@ class TestLoop:
         for row in history:
             assert row["loss"] == pytest.approx(row["data"] + row["size"])
 
+    def test_parts_of_one_element(self, model):
+        history = quick(model, loss=lambda m, b: {"a": squared(m, b)[None], "b": squared(m, b)})
+        assert history[0]["loss"] == pytest.approx(2 * history[0]["a"])
+
     def test_batches_may_be_nested(self, model):
         def loss(model, batch):
             images, targets = batch

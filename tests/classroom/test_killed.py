@@ -14,19 +14,24 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and for
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(once):
     """What all the processes say; see `killed.py`."""
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.classroom.killed", tmp_path_factory.mktemp("killed")],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "CVCOURSE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout) | {"errors": result.stderr}
+
+    def run(folder):
+        result = subprocess.run(
+            [sys.executable, "-m", "tests.classroom.killed", folder / "runs"],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "CVCOURSE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        told = json.loads(result.stdout) | {"errors": result.stderr}
+        (folder / "told.json").write_text(json.dumps(told))
+
+    return json.loads((once("killed", run) / "told.json").read_text())
 
 
 @pytest.mark.parametrize("way", WAYS_TO_DIE)

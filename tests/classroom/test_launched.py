@@ -28,20 +28,12 @@ def free_port() -> int:
     raise RuntimeError("no free port found")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """What two processes left behind."""
-    folder = tmp_path_factory.mktemp("launched")
-    options = [
-        "--multi_gpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-        "--mixed_precision",
-        "no",
-    ]
-    options += ["--dynamo_backend", "no", "--main_process_port", str(free_port())]
+def launch(folder: Path) -> None:
+    """Let two processes do what `launched.py` says, and leave it in `folder`."""
+    options = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+    options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    options += ["--main_process_port", str(free_port())]
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options]
     environment = {
         **os.environ,
         "CVCOURSE_DEVICE": "cpu",
@@ -49,7 +41,6 @@ def folder(tmp_path_factory):
         "OMP_NUM_THREADS": "1",
         "HF_HOME": str(folder / "home"),
     }
-    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options]
     result = subprocess.run(
         [*launcher, "-m", "tests.classroom.launched", str(folder)],
         cwd=Path(__file__).parents[2],
@@ -60,7 +51,12 @@ def folder(tmp_path_factory):
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(once):
+    """What two processes left behind."""
+    return once("launched", launch)
 
 
 @pytest.fixture(scope="module")

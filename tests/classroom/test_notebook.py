@@ -1,6 +1,5 @@
 """In a real kernel, without a browser: what a notebook shows, and what an exported page has."""
 
-import copy
 import re
 
 import nbformat
@@ -24,17 +23,22 @@ CELLS = {
 }
 
 
-@pytest.fixture(scope="module")
-def notebook(tmp_path_factory):
-    """The cells above, executed."""
+def execute(folder):
+    """Run the cells above and save the notebook."""
     notebook = nbformat.v4.new_notebook()
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in CELLS.values()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CVCOURSE_DEVICE", "cpu")
-        patch.setenv("CVCOURSE_RECORDS", str(tmp_path_factory.mktemp("records")))
+        patch.setenv("CVCOURSE_RECORDS", str(folder / "records"))
         patch.delenv("MPLBACKEND", raising=False)
         NotebookClient(notebook, timeout=300).execute()
-    return notebook
+    nbformat.write(notebook, folder / "executed.ipynb")
+
+
+@pytest.fixture
+def notebook(once):
+    """The cells above, executed."""
+    return nbformat.read(once("notebook", execute) / "executed.ipynb", as_version=4)
 
 
 def shown(notebook, name):
@@ -75,9 +79,8 @@ def test_moving_a_control_redraws_the_figure_in_place(notebook):
 
 
 def test_exported_page_has_every_figure(notebook):
-    saved = copy.deepcopy(notebook)
-    del saved.metadata["widgets"]  # as JupyterLab saves it
-    page, _ = HTMLExporter().from_notebook_node(saved)
+    del notebook.metadata["widgets"]  # as JupyterLab saves it
+    page, _ = HTMLExporter().from_notebook_node(notebook)
     alts = re.findall(r'<img[^>]*alt="([^"]*)"', page)
     assert len(alts) == 8
     assert alts[-1].startswith("Two boxes; intersection")
