@@ -80,7 +80,7 @@ def select_detections(
         ]
         best, anchors, labels = (torch.cat(column) for column in zip(*found, strict=True))
         boxes = clip_boxes(decode(i, anchors), size)
-        keep = batched_nms(boxes, best, labels, nms_thresh)[:detections_per_img]
+        keep = batched_nms(boxes, best, labels, nms_thresh, max_output=detections_per_img)
         boxes = resize_boxes(boxes[keep], size, original_size)
         detections.append({"boxes": boxes, "scores": best[keep], "labels": labels[keep]})
     return detections

@@ -163,10 +163,15 @@ class RegionProposalNetwork(nn.Module):
             clipped = clip_boxes(image_boxes, size)
             large = remove_small_boxes(clipped, 1e-3)
             large = large[image_scores[large] >= self.score_thresh]
-            keep = batched_nms(
-                clipped[large], image_scores[large], level_of[large], self.nms_thresh
-            )
-            keep = large[keep[:after_nms]]
+            keep = large[
+                batched_nms(
+                    clipped[large],
+                    image_scores[large],
+                    level_of[large],
+                    self.nms_thresh,
+                    max_output=after_nms,
+                )
+            ]
             proposals.append(clipped[keep])
             proposal_scores.append(image_scores[keep])
         return proposals, proposal_scores
@@ -359,8 +364,13 @@ class RoIHeads(nn.Module):
             found = clip_boxes(found, size)
             large = remove_small_boxes(found, 1e-2)
             best = image_scores[region, label][large]
-            keep = batched_nms(found[large], best, label[large], self.nms_thresh)
-            keep = keep[: self.detections_per_img]
+            keep = batched_nms(
+                found[large],
+                best,
+                label[large],
+                self.nms_thresh,
+                max_output=self.detections_per_img,
+            )
             detections.append(
                 {
                     "boxes": found[large][keep],
