@@ -46,12 +46,12 @@ def lovasz_hinge_loss(
     check_values("target", t, 1, ignore_index)
     rows = (len(x), -1) if per_image and x.numel() else (1, -1)
     x, t = at_least_float32(x).reshape(rows), t.reshape(rows)  # (rows, pixels)
-    foreground = t == 1
-    errors = 1 + (1 - 2 * foreground.to(x.dtype)) * x
+    foreground, ignored = t == 1, None
     if ignore_index is not None:
         ignored = t == ignore_index
-        errors, foreground = errors.masked_fill(ignored, 0), foreground & ~ignored
-    return lovasz_extension(errors, foreground).mean()
+        foreground = foreground & ~ignored
+    # with p = (1 + x) / 2 the error 1 ± x is twice that of a probability
+    return 2 * lovasz_extension((1 + x) / 2, foreground, ignored, count_absent=True).mean()
 
 
 def _maps(name: str, x: Tensor) -> Tensor:

@@ -44,18 +44,22 @@ def lovasz_softmax_loss(
     check_values("target", target, logits.shape[1] - 1, ignore_index)
     chosen = _chosen(classes, logits.shape[1])
     p = at_least_float32(logits).softmax(1)[:, chosen, ..., None].flatten(2)  # (B, chosen, pixels)
-    t = target[..., None].flatten(1)  # (B, pixels)
-    if not per_image:
-        p, t = p.transpose(0, 1).flatten(1)[None], t.flatten()[None]  # as one image
-    ids = torch.arange(logits.shape[1], device=t.device)[chosen]
-    foreground = t[:, None] == ids[:, None]
-    errors = (foreground.to(p.dtype) - p).abs()
+    t = target[:, None, ..., None].flatten(2)  # (B, 1, pixels)
+    foreground = t == torch.arange(logits.shape[1], device=t.device)[chosen, None]
+    ignored = None
     if ignore_index is not None:
-        ignored = (t == ignore_index)[:, None]
-        errors, foreground = errors.masked_fill(ignored, 0), foreground & ~ignored
-    losses = lovasz_extension(errors.flatten(0, 1), foreground.flatten(0, 1)).view(p.shape[:2])
-    counts = foreground.any(2) if classes == "present" else torch.ones_like(losses)
-    return reduce_loss((losses * counts).sum(1) / counts.sum(1).clamp(min=1), "mean")
+        ignored = (t == ignore_index).expand_as(foreground)
+        foreground = foreground & ~ignored
+    counts = foreground.any(2) | (classes != "present")  # (B, chosen)
+    rows = [p, foreground, ignored]
+    if per_image:
+        rows = [x if x is None else x.flatten(0, 1) for x in rows]  # (B · chosen, pixels)
+    else:
+        rows = [x if x is None else x.transpose(0, 1) for x in rows]  # (chosen, B, pixels)
+        counts = counts.any(0, keepdim=True) | (classes != "present")  # (1, chosen)
+    losses = lovasz_extension(*rows, count_absent=classes != "present")
+    losses = losses.view(counts.shape).sum(1) / counts.sum(1).clamp(min=1)
+    return reduce_loss(losses, "mean")
 
 
 def _chosen(classes: str | Sequence[int], number: int) -> slice | list[int]:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cvcourse.losses import lovasz_hinge_loss
-from cvcourse.losses._lovasz import _PackedExtension, lovasz_extension
+from cvcourse.losses._lovasz import _can_pack, lovasz_extension
 from tests import oracle
 from tests.losses.helpers import (
     assert_close,
@@ -74,14 +74,22 @@ def test_gradcheck():
 
 
 @pytest.mark.parametrize("pixels", [1, 7, 5000])
-def test_packed_equals_plain(pixels):
-    errors = torch.randn(4, pixels)
-    errors[0, : pixels // 2] = 0.25  # ties: any order is a subgradient, and ours is the same
-    errors[1, : pixels // 3] = -0.0
+@pytest.mark.parametrize("count_absent", [True, False])
+@pytest.mark.parametrize("some_ignored", [True, False])
+def test_packed_equals_plain(pixels, count_absent, some_ignored):
+    scores = torch.randn(4, pixels)
+    scores[0, : pixels // 2] = 0.25  # ties: any order is a subgradient, and ours is the same
+    scores[1, : pixels // 3] = 1
+    ignored = torch.rand(4, pixels) < 0.2 if some_ignored else None
     foreground = torch.rand(4, pixels) < 0.3
     foreground[3] = False
-    fast, plain = errors.clone().requires_grad_(), errors.double().requires_grad_()
-    loss, want = _PackedExtension.apply(fast, foreground), lovasz_extension(plain, foreground)
+    if some_ignored:
+        foreground &= ~ignored
+    fast, plain = scores.clone().requires_grad_(), scores.double().requires_grad_()
+    assert _can_pack(fast)
+    assert not _can_pack(plain)
+    loss = lovasz_extension(fast, foreground, ignored, count_absent)
+    want = lovasz_extension(plain, foreground, ignored, count_absent)
     torch.testing.assert_close(loss.double(), want, rtol=1e-5, atol=1e-6)
     (got,), (gradient,) = gradients(loss, fast), gradients(want, plain)
     torch.testing.assert_close(got.double(), gradient, rtol=1e-5, atol=1e-9)
@@ -89,9 +97,10 @@ def test_packed_equals_plain(pixels):
 
 @pytest.mark.parametrize("value", [math.nan, -math.nan, math.inf])
 def test_packed_does_not_lose_nan_or_inf(value):
-    errors = torch.tensor([[0.5, value, 0.25]])
-    loss = _PackedExtension.apply(errors, torch.tensor([[True, False, True]]))
-    assert not loss.isfinite()
+    scores = torch.tensor([[0.5, value, 0.25]])
+    assert _can_pack(scores)
+    truth = torch.tensor([[True, False, True]])
+    assert not lovasz_extension(scores, truth, None, True).isfinite()
 
 
 def test_second_derivative_is_that_of_a_piecewise_linear_function():
