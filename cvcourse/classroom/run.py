@@ -14,6 +14,9 @@ from cvcourse.classroom.device import choose_device, choose_scale, describe_devi
 Choice = TypeVar("Choice")
 
 
+FORMS = ({"better", "than"}, {"lower", "than"}, {"value", "equals", "tolerance"}, {"holds"})
+
+
 class ClaimError(AssertionError):
     """A sentence of a lesson does not hold by its own numbers."""
 
@@ -24,8 +27,7 @@ def begin(title: str, *, seed: int = 0, minutes: float | None = None) -> "Run":
     title: the lesson's number and name, such as "04 One stage, and the class imbalance". The first
         word names the record, `build/records/04.json`.
     seed: for Python's, NumPy's and PyTorch's generators.
-    minutes: what the lesson was measured to take on two CPU cores; printed until this machine
-        has a record of its own.
+    minutes: what the lesson was measured to take at scale small on two CPU cores.
     """
     device = choose_device()
     run = Run(title, seed=seed, device=device, scale=choose_scale(device))
@@ -87,37 +89,19 @@ class Run:
 
         Raises ClaimError if the claim does not hold, ValueError if the arguments fit no form.
         """
-        forms = {
-            "better, than": (better, than),
-            "lower, than": (lower, than),
-            "value, equals, tolerance": (value, equals, tolerance),
-            "holds": (holds,),
-        }
-        given = [name for name, parts in forms.items() if all(part is not None for part in parts)]
-        stray = sum(part is not None for part in (better, lower, value, holds)) != 1
-        if len(given) != 1 or stray or (than is not None and value is not None):
+        parts = {"better": better, "lower": lower, "than": than, "value": value}
+        parts |= {"equals": equals, "tolerance": tolerance, "holds": holds}
+        parts = {name: part for name, part in parts.items() if part is not None}
+        if parts.keys() not in FORMS or (margin and than is None):
             raise ValueError(
-                "claim() takes exactly one of: better and than; lower and than; value, equals and "
-                "tolerance; holds"
+                "claim() takes exactly one of: better and than; lower and than (both with a margin "
+                "or without); value, equals and tolerance; holds"
             )
-        form = given[0]
-        if form == "holds":
+        if holds is not None:
             verdict, relation, compared = _truth(holds), "", {}
-        elif form == "value, equals, tolerance":
-            a, b, t = _numbers(value=value, equals=equals, tolerance=tolerance).values()
-            verdict, relation = abs(a - b) <= t, f"{_show(a)} = {_show(b)} ± {_show(t)}"
-            compared = {"value": a, "equals": b, "tolerance": t}
         else:
-            name, sign = ("better", ">") if better is not None else ("lower", "<")
-            first = better if better is not None else lower
-            a, b, m = _numbers(**{name: first, "than": than, "margin": margin}).values()
-            if m < 0:
-                raise ValueError(f"margin must not be negative, but is {m}")
-            verdict = a > b + m if name == "better" else a < b - m
-            relation = f"{_show(a)} {sign} {_show(b)}"
-            if m:
-                relation += f" {'+' if name == 'better' else '-'} {_show(m)}"
-            compared = {name: a, "than": b, "margin": m}
+            compared = _numbers(**parts) | ({} if than is None else _numbers(margin=margin))
+            verdict, relation = _compare(**compared)
         named = _numbers(**numbers)
         verdict = verdict and not any(np.isnan(x) for x in [*compared.values(), *named.values()])
         shown = [relation] if relation else []
@@ -131,13 +115,13 @@ class Run:
             print(f"✓ {text}")
 
     def usual_duration(self, minutes: float | None) -> str:
-        """How long the lesson takes, in words: by this machine's last record, else by `minutes`."""
+        """How long the lesson takes, in words: as measured by its author, or as recorded here."""
+        if minutes is not None and self.scale == "small":
+            return f"takes about {_duration(60 * minutes)} on two CPU cores"
         earlier = self._earlier or {}
         alike = earlier.get("device") == describe_device(self.device)
         if alike and earlier.get("scale") == self.scale and earlier.get("claims"):
-            return f"took {_duration(earlier['seconds'])} here last time"
-        if minutes is not None:
-            return f"takes about {_duration(60 * minutes)} on two CPU cores"
+            return f"last time here its last claim came after {_duration(earlier['seconds'])}"
         return ""
 
     def write_record(self) -> None:
@@ -164,6 +148,22 @@ def _record_name(title: str) -> str:
     if not words:
         raise ValueError(f"title must contain a word, but is {title!r}")
     return words[0] if words[0][0].isdigit() else "-".join(words).lower()
+
+
+def _compare(
+    *, better=None, lower=None, than=None, margin=None, value=None, equals=None, tolerance=None
+) -> tuple[bool, str]:
+    """Whether the numbers are as claimed, and the claim in signs."""
+    if value is not None:
+        relation = f"{_show(value)} = {_show(equals)} ± {_show(tolerance)}"
+        return abs(value - equals) <= tolerance, relation
+    if margin < 0:
+        raise ValueError(f"margin must not be negative, but is {margin}")
+    if better is not None:
+        by = f" + {_show(margin)}" if margin else ""
+        return better > than + margin, f"{_show(better)} > {_show(than)}{by}"
+    by = f" - {_show(margin)}" if margin else ""
+    return lower < than - margin, f"{_show(lower)} < {_show(than)}{by}"
 
 
 def _truth(holds) -> bool:

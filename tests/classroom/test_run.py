@@ -27,13 +27,18 @@ class TestBegin:
         said = f"{TITLE} · cpu · scale small · seed 3 · takes about 1.5 min on two CPU cores\n"
         assert capsys.readouterr().out == said
 
-    def test_says_what_it_took_here_last_time(self, capsys):
-        first = begin(TITLE, minutes=1.5)
+    def test_without_a_measurement_it_says_what_it_took_here_last_time(self, capsys):
+        first = begin(TITLE)
         first._started -= 130
         first.claim("it is so", holds=True)
         capsys.readouterr()
+        begin(TITLE)
+        assert "last time here its last claim came after 2.2 min" in capsys.readouterr().out
+
+    def test_a_measurement_on_the_cpu_tells_nothing_about_full_scale(self, capsys, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_SCALE", "full")
         begin(TITLE, minutes=1.5)
-        assert "took 2.2 min here last time" in capsys.readouterr().out
+        assert capsys.readouterr().out == f"{TITLE} · cpu · scale full · seed 0\n"
 
     def test_seeds_everything(self):
         def draw():
@@ -124,6 +129,9 @@ class TestClaim:
             {"better": 2, "than": 1, "holds": True},
             {"value": 1, "equals": 1},
             {"value": 1, "equals": 1, "tolerance": 0, "than": 2},
+            {"holds": True, "than": 2},
+            {"holds": True, "margin": 0.1},
+            {"better": 2, "than": 1, "tolerance": 0.1},
             {"holds": 0.3},
             {"better": "much", "than": 1},
             {"better": torch.ones(2), "than": 1},
