@@ -10,14 +10,14 @@ from cvcourse.losses._reduce import at_least_float32, reduce_loss
 
 
 def total_variation(
-    img: Float[Tensor, "batch *any height width"], p: int = 1, reduction: str = "mean"
+    img: Float[Tensor, "*any height width"], p: int = 1, reduction: str = "mean"
 ) -> Float[Tensor, "..."]:
     r"""How much an image changes from pixel to pixel (anisotropic).
 
     .. math:: TV = \sum_{y,x} |I_{y,x+1} - I_{y,x}|^p + |I_{y+1,x} - I_{y,x}|^p
 
     Args:
-        img: (B, ..., H, W), any range.
+        img: (B, ..., H, W), any range; (H, W) is a batch of one.
         p: 1 | 2.
         reduction: "none" (B,), the sum of each image | "sum" | "mean".
 
@@ -30,6 +30,7 @@ def total_variation(
 
     Reference: Rudin, Osher, Fatemi 1992; Mahendran and Vedaldi 2015, arXiv:1412.0035.
     """
+    img = img[None] if img.ndim == 2 else img
     check_images("img", img)
     check_choice("p", p, (1, 2))
     check_choice("reduction", reduction, REDUCTIONS)

@@ -11,7 +11,7 @@ RECALL_STEPS = {"coco": 100, "voc07": 10}  # recall thresholds 0, 1/steps, ..., 
 
 
 def average_precision(
-    precision: Float[Tensor, "points"], recall: Float[Tensor, "points"], *, method: str = "coco"
+    precision: Float[Tensor, "points"], recall: Float[Tensor, "points"], method: str = "coco"
 ) -> Float64[Tensor, ""]:
     """Mean of p(r) over recall r, where p(r) is the best precision at a recall of r or more.
 

@@ -14,7 +14,6 @@ def mean_iou(
     preds: Integer[Tensor, "..."] | Bool[Tensor, "..."],
     target: Integer[Tensor, "..."] | Bool[Tensor, "..."] | None = None,
     num_classes: int | None = None,
-    *,
     average: str = "macro",
     ignore_index: int | None = None,
 ) -> Float[Tensor, "*num_classes"]:

@@ -15,7 +15,6 @@ CLIP = math.log(1000 / 16)  # exp of it is 62.5: the most that one step may enla
 def encode_boxes(
     boxes: Num[Tensor, "*#batch 4"],
     anchors: Num[Tensor, "*#batch 4"],
-    *,
     weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
 ) -> Float[Tensor, "*batch 4"]:
     """(dx, dy, dw, dh) that lead from anchors to boxes.
@@ -51,7 +50,6 @@ def encode_boxes(
 def decode_boxes(
     deltas: Float[Tensor, "*#batch 4"],
     anchors: Num[Tensor, "*#batch 4"],
-    *,
     weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
     clip: float = CLIP,
 ) -> Float[Tensor, "*batch 4"]:

@@ -4,23 +4,28 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from cvcourse.ops._checks import as_float, check_boxes
+from cvcourse.ops._checks import as_float, check_boxes, check_choice
+from cvcourse.ops.box_convert import FORMATS, box_convert
 
 
 def box_iou(
-    boxes1: Num[Tensor, "*#batch n 4"], boxes2: Num[Tensor, "*#batch m 4"]
+    boxes1: Num[Tensor, "*#batch n 4"], boxes2: Num[Tensor, "*#batch m 4"], fmt: str = "xyxy"
 ) -> Float[Tensor, "*batch n m"]:
     """IoU of each box of `boxes1` with each of `boxes2`: shared area over covered area, in [0, 1].
 
     Args:
         boxes1, boxes2: (x1, y1, x2, y2); leading axes broadcast.
+        fmt: "xyxy", or another format of `box_convert` for both.
 
     **Conventions**: no +1; touching boxes have 0; 0/0 (both without area) is 0, where torchvision
     says nan; a malformed box (x2 < x1) has 0 with all; nan stays nan. Half precision and integers
     are computed and returned in float32. Otherwise equals torchvision's `box_iou`.
 
-    Raises ValueError if a last axis is not 4.
+    Raises ValueError if a last axis is not 4, or for an unknown `fmt`.
     """
+    check_choice("fmt", fmt, FORMATS)
+    if fmt != "xyxy":
+        boxes1, boxes2 = (box_convert(boxes, fmt, "xyxy") for boxes in (boxes1, boxes2))
     intersection, union = intersection_and_union(boxes1, boxes2)
     return intersection.div_(union.clamp_(min=torch.finfo(union.dtype).tiny))
 

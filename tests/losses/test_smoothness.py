@@ -142,7 +142,7 @@ def test_bad_input():
     with refuses("img"):
         total_variation(x.long())
     with refuses("img"):
-        total_variation(x[0, 0])
+        total_variation(x[0, 0, 0])
     with refuses("p"):
         total_variation(x, p=3)
     with refuses("reduction"):
@@ -155,3 +155,10 @@ def test_bad_input():
         edge_aware_smoothness_loss(x[:, :1].long(), x)
     with refuses("image"):
         edge_aware_smoothness_loss(x[:, :1], x.long())
+
+
+def test_one_picture_is_a_batch_of_one():
+    picture = torch.rand(5, 7)
+    for reduction in ("none", "sum", "mean"):
+        alone, batch = (total_variation(x, reduction=reduction) for x in (picture, picture[None]))
+        assert alone.equal(batch)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 
-from cvcourse.ops import box_iou
+from cvcourse.ops import box_convert, box_iou
 from tests import oracle
 from tests.ops.boxes import box_lists, naive_iou, odd_boxes, random_boxes
 
@@ -27,6 +27,19 @@ def test_goldens_torchvision():
     for name, (boxes1, boxes2) in pairs.items():
         want = goldens[f"box_iou/{name}"].nan_to_num(0)  # 0 / 0 is nan in torchvision, 0 here
         torch.testing.assert_close(box_iou(boxes1, boxes2), want, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("fmt", ["xywh", "cxcywh"])
+def test_other_formats_are_converted_first(fmt):
+    boxes1, boxes2 = random_boxes(6), random_boxes(5)
+    converted = [box_convert(boxes, "xyxy", fmt) for boxes in (boxes1, boxes2)]
+    torch.testing.assert_close(box_iou(*converted, fmt), box_iou(boxes1, boxes2))
+
+
+@pytest.mark.as_user
+def test_unknown_format():
+    with pytest.raises(ValueError, match="fmt"):
+        box_iou(random_boxes(1), random_boxes(1), "yxyx")
 
 
 def test_naive_loop():
