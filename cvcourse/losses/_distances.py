@@ -54,7 +54,7 @@ class _PairwiseDistances(torch.autograd.Function):
         scale = norms[:, None] + norms
         squared = scale - 2 * products
         noise = 64 * torch.finfo(wide.dtype).eps
-        result = squared.masked_fill(squared <= noise * scale, 0).sqrt().to(x.dtype)
+        result = (squared * (squared > noise * scale)).to(x.dtype).sqrt()
         ctx.save_for_backward(x, result)
         return result
 

@@ -34,10 +34,11 @@ def generalized_box_iou_loss(
 
     Reference: Rezatofighi et al. 2019, arXiv:1902.09630.
     """
-    a, b = _pairs(boxes1, boxes2, reduction)
+    a, b = _sides(boxes1, boxes2, reduction)
     iou, union = _iou(a, b, eps)
-    enclosing = _extent(a, b).prod(-1)
-    return reduce_loss(1 - iou + (enclosing - union) / (enclosing + eps), reduction)
+    width, height = _hull(a, b)
+    hull = width * height
+    return reduce_loss(1 - iou + (hull - union) / (hull + eps), reduction)
 
 
 def distance_box_iou_loss(
@@ -54,7 +55,7 @@ def distance_box_iou_loss(
 
     Reference: Zheng et al. 2020, arXiv:1911.08287.
     """
-    a, b = _pairs(boxes1, boxes2, reduction)
+    a, b = _sides(boxes1, boxes2, reduction)
     return reduce_loss(1 - _iou(a, b, eps)[0] + _centre_distance(a, b, eps), reduction)
 
 
@@ -74,41 +75,49 @@ def complete_box_iou_loss(
 
     Reference: Zheng et al. 2020, arXiv:1911.08287.
     """
-    a, b = _pairs(boxes1, boxes2, reduction)
+    a, b = _sides(boxes1, boxes2, reduction)
     iou, _ = _iou(a, b, eps)
-    angle1, angle2 = (torch.atan2(*(x[..., 2:] - x[..., :2]).unbind(-1)) for x in (a, b))
+    angle1, angle2 = (torch.atan2(x2 - x1, y2 - y1) for x1, y1, x2, y2 in (a, b))
     v = 4 / math.pi**2 * (angle1 - angle2).square()
     alpha = (v / (1 - iou + v + eps)).detach()
     return reduce_loss(1 - iou + _centre_distance(a, b, eps) + alpha * v, reduction)
 
 
-def _pairs(boxes1: Tensor, boxes2: Tensor, reduction: str) -> tuple[Tensor, Tensor]:
+_Sides = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def _sides(boxes1: Tensor, boxes2: Tensor, reduction: str) -> tuple[_Sides, _Sides]:
+    """x1, y1, x2, y2 of each, apart: twice as fast as working on the last axis."""
     if boxes1.ndim == 0 or boxes1.shape[-1] != 4:
         raise ValueError(f"boxes1 must have shape (..., 4), got {tuple(boxes1.shape)}")
     check_same_shape("boxes2", boxes2, "boxes1", boxes1)
     check_choice("reduction", reduction, REDUCTIONS)
     wide = (torch.float32, torch.float64)
-    return tuple(x if x.dtype in wide else x.float() for x in (boxes1, boxes2))
+    return tuple((x if x.dtype in wide else x.float()).unbind(-1) for x in (boxes1, boxes2))
 
 
-def _area(boxes: Tensor) -> Tensor:
-    return (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+def _area(box: _Sides) -> Tensor:
+    x1, y1, x2, y2 = box
+    return (x2 - x1) * (y2 - y1)
 
 
-def _extent(a: Tensor, b: Tensor) -> Tensor:
-    """Width and height of the smallest box around both: (..., 2)."""
-    return torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])
+def _hull(a: _Sides, b: _Sides) -> tuple[Tensor, Tensor]:
+    """Width and height of the smallest box around both."""
+    width = torch.maximum(a[2], b[2]) - torch.minimum(a[0], b[0])
+    return width, torch.maximum(a[3], b[3]) - torch.minimum(a[1], b[1])
 
 
-def _iou(a: Tensor, b: Tensor, eps: float) -> tuple[Tensor, Tensor]:
+def _iou(a: _Sides, b: _Sides, eps: float) -> tuple[Tensor, Tensor]:
     """IoU and union of each pair."""
-    common = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])
-    intersection = torch.relu(common).prod(-1)
+    width = torch.minimum(a[2], b[2]) - torch.maximum(a[0], b[0])
+    height = torch.minimum(a[3], b[3]) - torch.maximum(a[1], b[1])
+    intersection = torch.relu(width) * torch.relu(height)
     union = _area(a) + _area(b) - intersection
     return intersection / (union + eps), union
 
 
-def _centre_distance(a: Tensor, b: Tensor, eps: float) -> Tensor:
-    """Squared distance of the centres over the squared diagonal of the enclosing box."""
-    offset = (a[..., :2] + a[..., 2:] - b[..., :2] - b[..., 2:]) / 2
-    return offset.square().sum(-1) / (_extent(a, b).square().sum(-1) + eps)
+def _centre_distance(a: _Sides, b: _Sides, eps: float) -> Tensor:
+    """Squared distance of the centres over the squared diagonal of the hull."""
+    dx, dy = ((a[i] + a[i + 2] - b[i] - b[i + 2]) / 2 for i in (0, 1))
+    width, height = _hull(a, b)
+    return (dx.square() + dy.square()) / (width.square() + height.square() + eps)
