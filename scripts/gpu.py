@@ -28,8 +28,8 @@ def run_lessons() -> int:
 
 
 def numbers(claim: dict) -> str:
-    values = [f"{k} {v:.4g}" for k, v in claim["numbers"].items() if isinstance(v, int | float)]
-    return ", ".join(values)
+    values = {name: value for name, value in claim.items() if name not in ("sentence", "holds")}
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 def report(passed: bool) -> str:
@@ -42,14 +42,14 @@ def report(passed: bool) -> str:
         f"CUDA {torch.version.cuda}, Python {platform.python_version()}, at scale *full*: "
         + ("every cell ran and every claim held." if passed else "**it did not pass**."),
         "",
-        "| lesson | seconds | claim | numbers | held |",
+        "| lesson | seconds | claim | numbers | holds |",
         "|---|---|---|---|---|",
     ]
     for path in sorted(RECORDS.glob("*.json")):
         record = json.loads(path.read_text())
         for claim in record["claims"]:
-            held = "yes" if claim["held"] else "**no**"
-            row = (path.stem, f"{record['seconds']:.0f}", claim["sentence"], numbers(claim), held)
+            holds = "yes" if claim["holds"] else "**no**"
+            row = (path.stem, f"{record['seconds']:.0f}", claim["sentence"], numbers(claim), holds)
             lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines) + "\n"
 

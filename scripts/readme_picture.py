@@ -25,7 +25,11 @@ def main():
     clips = Clips(40, frames=2, size=256, seed=3, objects=6, scale=(0.25, 0.5), noise=0.5)
     frames, target = clips[7]
     seen = target["masks"][0].flatten(1).any(1)
-    boxes, masks, labels = target["boxes"][0][seen], target["masks"][0][seen], target["labels"][seen]
+    boxes, masks, labels = (
+        target["boxes"][0][seen],
+        target["masks"][0][seen],
+        target["labels"][seen],
+    )
     depth, flow = target["depth"][0].numpy(), target["flow"][0].numpy()
 
     figure, rows = plt.subplots(2, 4, figsize=(11, 5.9))
@@ -39,7 +43,13 @@ def main():
     draw_image(normals, target["normals"][0] / 2 + 0.5)
     motion.imshow(flow_colours(flow, float(np.quantile(np.hypot(*flow), 0.99))))
     draw_image(later, frames[1])
-    titles = ["the picture", "what is where", "which class is each pixel", "which object", "how far"]
+    titles = [
+        "the picture",
+        "what is where",
+        "which class is each pixel",
+        "which object",
+        "how far",
+    ]
     titles += ["how is it turned", "where does it move", "the picture a moment later"]
     for axes, title in zip(rows.flat, titles, strict=True):
         axes.set_title(title)

@@ -13,6 +13,6 @@ LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.ipynb"))
 def test_record(path):
     record = json.loads((ROOT / "build/records" / f"{path.stem[:2]}.json").read_text())
     assert len(record["claims"]) >= 3
-    assert all(claim["held"] for claim in record["claims"])
+    assert all(claim["holds"] for claim in record["claims"])
     assert record["device"]
     assert record["seconds"] > 0
