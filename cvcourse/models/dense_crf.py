@@ -74,6 +74,11 @@ def dense_crf(
             "images: expected the batch, height and width of logits, got "
             f"{tuple(images.shape)} for {tuple(logits.shape)}"
         )
+    classes = logits.shape[1]
+    if compatibility is not None and compatibility.shape != (classes, classes):
+        raise ValueError(
+            f"compatibility: expected shape {(classes, classes)}, got {tuple(compatibility.shape)}"
+        )
     _check(pairwise, iterations)
     if exact is None:
         exact = logits.shape[-2] * logits.shape[-1] <= 1024

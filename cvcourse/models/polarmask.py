@@ -33,7 +33,7 @@ from cvcourse.models._detection_inputs import (
 )
 from cvcourse.models.fpn import LastLevelP6P7, ResNetFPN
 from cvcourse.models.polygon import polygons_to_masks
-from cvcourse.ops import anchor_grid, batched_nms, clip_boxes
+from cvcourse.ops import anchor_grid, batched_nms, clip_boxes, masks_to_boxes
 
 HeadNorm = partial(nn.GroupNorm, 32)
 
@@ -67,20 +67,26 @@ def masks_to_rays(
     ray that never meets it has 1e-6. Ends are within half a step of the pixels' edge (the authors
     take the farthest contour pixel within 3 degrees of the ray).
     """
+    if step <= 0:
+        raise ValueError(f"step: expected a positive number of pixels, got {step}")
     n, height, width = masks.shape
-    longest = math.hypot(height, width)
+    if n == 0:
+        return centers.new_zeros(0, rays)
+    boxes = masks_to_boxes(masks, inclusive=False).to(centers.dtype)
+    farthest = torch.maximum((centers - boxes[:, :2]).abs(), (boxes[:, 2:] - centers).abs())
+    longest = farthest.square().sum(1).sqrt().amax().item()
     radius = torch.arange(0, longest + step, step, device=masks.device, dtype=centers.dtype)
-    ends = radius[:, None].expand(-1, rays)  # (R, rays): each radius, in all directions
-    around = rays_to_polygons(centers.new_zeros(len(radius), 2), ends)  # (R, rays, 2)
-    farthest = []
-    for mask, center in zip(masks, centers, strict=True):
-        column, row = (center + around).floor().unbind(-1)  # (R, rays)
+    ends = radius[:, None].expand(-1, rays)
+    around = rays_to_polygons(centers.new_zeros(len(radius), 2), ends)  # (radii, rays, 2)
+    reach = []
+    some = max(1, 2**22 // ends.numel())  # objects at a time, for the sake of memory
+    for part, middle in zip(masks.split(some), centers.split(some), strict=True):
+        column, row = (middle[:, None, None] + around).floor().unbind(-1)  # (some, radii, rays)
         within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        pixel = (row * width + column).where(within, 0).long()
-        inside = mask.flatten()[pixel] & within
-        reach = ((radius[:, None] + step / 2) * inside).amax(0)
-        farthest.append(reach.clamp(min=1e-6))
-    return torch.stack(farthest) if n else centers.new_zeros(0, rays)
+        pixel = (row * width + column).where(within, 0).long().flatten(1)
+        inside = part.flatten(1).gather(1, pixel).view_as(within) & within
+        reach.append(((radius[:, None] + step / 2) * inside).amax(1))
+    return torch.cat(reach).clamp(min=1e-6)
 
 
 def polar_centerness(distances: Float[Tensor, "n rays"]) -> Float[Tensor, "n"]:
@@ -147,11 +153,11 @@ class PolarMaskHead(nn.Module):
     ) -> dict[str, Float[Tensor, "batch places _"]]:
         of_class = [self.cls_tower(level) for level in levels]
         sides = [
-            (scale * self.sides(self.box_tower(level))).exp()
+            _exp(scale * self.sides(self.box_tower(level)))
             for scale, level in zip(self.side_scales, levels, strict=True)
         ]
         rays = [
-            (scale * self.rays(self.ray_tower(level))).exp()
+            _exp(scale * self.rays(self.ray_tower(level)))
             for scale, level in zip(self.ray_scales, levels, strict=True)
         ]
         return {
@@ -169,6 +175,11 @@ class PolarMask(nn.Module):
 
     34,686,531 parameters for 80 classes, 34,739,651 with those of the frozen batch norms, which are
     buffers here. The authors' trunk strides in the first 1×1 of a block, this one in the 3×3.
+
+    Small, for pictures of about 100 pixels: `PolarMask(4, backbone=ResNetFPN(block=BasicBlock,
+    depths=(1, 1, 1), width=16, levels=(2, 3), out_channels=32, extra_levels=None,
+    norm=nn.BatchNorm2d, trainable_layers=4), strides=(8, 16), head_layers=2,
+    head_norm=partial(nn.GroupNorm, 8), min_size=None)`.
 
     Args:
         num_classes: classes that have a score, labels from 0 to `num_classes - 1`.
@@ -366,6 +377,11 @@ class PolarMask(nn.Module):
             "polygons": polygons,
             "masks": masks[:, None].to(polygons.dtype),
         }
+
+
+def _exp(x: Tensor) -> Tensor:
+    """In float32 at least: 12 is too much for float16."""
+    return x.to(torch.promote_types(x.dtype, torch.float32)).exp()
 
 
 def centres_of_mass(masks: Bool[Tensor, "n height width"]) -> Float[Tensor, "n 2"]:

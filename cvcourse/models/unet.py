@@ -130,6 +130,8 @@ def separation_weights(
     cells that touch need background between them. It is left out more than `8 sigma` from a cell,
     where it is below `w0 * 1e-13`.
     """
+    if instances.ndim != 2:
+        raise ValueError(f"instances: expected (height, width), got {tuple(instances.shape)}")
     if sigma <= 0:
         raise ValueError(f"sigma: expected a positive width in pixels, got {sigma}")
     cell = instances > 0

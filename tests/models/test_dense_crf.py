@@ -250,5 +250,7 @@ class TestDenseCRF:
         image, logits, _ = noisy_square(8)
         with pytest.raises(ValueError, match="images: expected the batch, height and width"):
             dense_crf(logits, image[..., :7])
+        with pytest.raises(ValueError, match=r"compatibility: expected shape \(3, 3\), got \(2, 2"):
+            dense_crf(logits, image, compatibility=torch.zeros(2, 2))
         with pytest.raises(ValueError, match="iterations: expected 0 or more, got -1"):
             dense_crf(logits, image, iterations=-1)

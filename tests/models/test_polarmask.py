@@ -117,6 +117,23 @@ class TestRays:
         none = torch.zeros(0, 8, 8, dtype=torch.bool)
         assert masks_to_rays(none, torch.zeros(0, 2), 36).shape == (0, 36)
 
+    def test_many_objects_are_as_each_by_itself(self):
+        masks = torch.rand(30, 40, 50) > 0.9
+        centers = torch.rand(30, 2) * 60 - 5
+        together = masks_to_rays(masks, centers, 36)
+        alone = [masks_to_rays(m[None], c[None], 36) for m, c in zip(masks, centers, strict=True)]
+        torch.testing.assert_close(together, torch.cat(alone))
+
+    def test_an_object_without_pixels(self):
+        empty = torch.zeros(1, 8, 8, dtype=torch.bool)
+        rays = masks_to_rays(empty, torch.tensor([[4.0, 4.0]]), 6)
+        assert torch.equal(rays, torch.full((1, 6), 1e-6))
+
+    @pytest.mark.as_user
+    def test_steps_that_never_end_are_refused(self):
+        with pytest.raises(ValueError, match="step: expected a positive number of pixels, got 0"):
+            masks_to_rays(disc()[None], torch.tensor([[4.0, 4.0]]), step=0.0)
+
     def test_centres_of_mass(self):
         mask = torch.zeros(3, 5, 7, dtype=torch.bool)
         mask[0, 1:3, 2:6] = True
@@ -212,6 +229,13 @@ class TestPolarMask:
         rays = head(levels)["rays"]
         torch.testing.assert_close(rays[:, :20], torch.full((2, 20, 6), math.exp(2)))
         torch.testing.assert_close(rays[:, 20:], torch.full((2, 6, 6), math.exp(3)))
+
+    def test_half_precision_does_not_overflow(self):
+        head = PolarMaskHead(8, 3, rays=6, num_levels=1, layers=1, norm=nn.Identity)
+        nn.init.constant_(head.rays.bias, 12.0)
+        with torch.autocast("cpu", dtype=torch.float16):
+            rays = head([torch.zeros(1, 8, 2, 2)])["rays"]
+        torch.testing.assert_close(rays, torch.full((1, 4, 6), math.exp(12)))
 
     def test_losses_by_hand(self):
         """One object, one place: its middle lies on it."""

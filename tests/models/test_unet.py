@@ -143,3 +143,10 @@ class TestSeparationWeights:
     def test_bad_sigma_is_refused(self):
         with pytest.raises(ValueError, match="sigma: expected a positive width"):
             separation_weights(self.two_cells(), sigma=0.0)
+
+    @pytest.mark.as_user
+    def test_a_batch_is_refused(self):
+        with pytest.raises(
+            ValueError, match=r"instances: expected \(height, width\), got \(1, 9, 20"
+        ):
+            separation_weights(self.two_cells()[None])
