@@ -58,6 +58,13 @@ def test_precommit_uses_the_pinned_tools():
     assert revisions == {"ruff-pre-commit": pins()["ruff"], "nbstripout": pins()["nbstripout"]}
 
 
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
+def test_style(command):
+    ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
+    result = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
 def test_ci_runs_the_test_command_of_the_readme():
     readme = (ROOT / "README.md").read_text()
     assert "make lab" in readme
