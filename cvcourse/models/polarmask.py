@@ -102,7 +102,7 @@ def polar_iou_loss(
     return (larger.sum(1) / smaller.sum(1)).log()
 
 
-def distance_iou_loss(
+def sides_iou_loss(
     distances: Float[Tensor, "n 4"], target: Float[Tensor, "n 4"]
 ) -> Float[Tensor, "n"]:
     """`-log IoU` of two boxes that are left, top, right and bottom of the same place."""
@@ -337,7 +337,7 @@ class PolarMask(nn.Module):
         centers, weight = places[place], polar_centerness(rays)
         sides = torch.cat([centers - boxes[:, :2], boxes[:, 2:] - centers], dim=1)
         total = weight.sum().clamp(min=1e-6)
-        by_box = distance_iou_loss(outputs["sides"][image, place], sides)
+        by_box = sides_iou_loss(outputs["sides"][image, place], sides)
         by_rays = polar_iou_loss(outputs["rays"][image, place], rays)
         centerness = F.binary_cross_entropy_with_logits(
             outputs["centerness"][image, place, 0], weight, reduction="sum"

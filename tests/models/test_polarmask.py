@@ -9,7 +9,7 @@ from cvcourse.models.polarmask import (
     PolarMask,
     PolarMaskHead,
     centres_of_mass,
-    distance_iou_loss,
+    sides_iou_loss,
     masks_to_rays,
     polar_centerness,
     polar_iou_loss,
@@ -163,7 +163,7 @@ class TestLosses:
         sides, wanted = 1 + torch.rand(6, 4), 1 + torch.rand(6, 4)
         boxes, truth = (torch.cat([-d[:, :2], d[:, 2:]], dim=1) for d in (sides, wanted))
         expected = -box_iou(boxes, truth).diagonal().log()
-        torch.testing.assert_close(distance_iou_loss(sides, wanted), expected)
+        torch.testing.assert_close(sides_iou_loss(sides, wanted), expected)
 
 
 class TestAssign:
