@@ -9,11 +9,11 @@ from cvcourse.models.polarmask import (
     PolarMask,
     PolarMaskHead,
     centres_of_mass,
-    sides_iou_loss,
     masks_to_rays,
     polar_centerness,
     polar_iou_loss,
     rays_to_polygons,
+    sides_iou_loss,
 )
 from cvcourse.models.polygon import polygons_to_masks
 from cvcourse.models.resnet import BasicBlock
