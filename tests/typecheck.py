@@ -1,4 +1,4 @@
-"""The run-time type checker of the tests: beartype, with an int where a float is asked (PEP 484)."""
+"""The run-time type checker of the tests: beartype; an int will do for a float (PEP 484)."""
 
 from beartype import BeartypeConf, beartype
 
