@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvcourse.losses._reduce import accumulator, at_least_float32
+from cvcourse.losses._reduce import accumulator, at_least_float32, inner_products
 
 
 def prepare(embeddings: Tensor, normalize: bool) -> Tensor:
@@ -63,4 +63,4 @@ class _PairwiseDistances(torch.autograd.Function):
         x, result = ctx.saved_tensors
         weights = grad_output / result.masked_fill(result == 0, torch.inf)
         weights = weights + weights.T
-        return weights.sum(1, keepdim=True) * x - weights @ x
+        return weights.sum(1, keepdim=True) * x - inner_products(weights, x.T)

@@ -35,6 +35,16 @@ def test_gradient_in_single_precision():
     assert_close(*grads, atol=1e-4)
 
 
+def test_autocast_rounds_neither_distances_nor_gradients():
+    x, weights = torch.randn(20, 8, requires_grad=True), torch.randn(20, 20)
+    results = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            d = pairwise_distances(x)
+            results.append([d, *torch.autograd.grad((d * weights).sum(), x)])
+    torch.testing.assert_close(*results, rtol=0, atol=0)
+
+
 def test_gradcheck():
     x = torch.randn(5, 3).double()
     gradcheck(pairwise_distances, x)
