@@ -38,6 +38,13 @@ def nearest(d: Tensor, among: Tensor) -> Tensor:
     return d.masked_fill(~among, torch.inf).argmin(1)
 
 
+def farthest(d: Tensor, among: Tensor) -> Tensor:
+    """(N, M) -> (N,) place of the largest in each row among those marked, the first of equals."""
+    if not d.numel():
+        return torch.zeros(len(d), dtype=torch.int64, device=d.device)
+    return d.masked_fill(~among, -torch.inf).argmax(1)
+
+
 class _PairwiseDistances(torch.autograd.Function):
     """sqrt(|x_i|² + |x_j|² - 2 x_i·x_j) needs one matrix product, but cancels in float32.
 

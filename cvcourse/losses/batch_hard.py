@@ -8,6 +8,7 @@ from torch import Tensor
 from cvcourse.losses._checks import REDUCTIONS, check_choice, check_embeddings, check_range
 from cvcourse.losses._distances import (
     distances,
+    farthest,
     nearest,
     pair_masks,
     pairwise_distances,
@@ -86,4 +87,4 @@ def _hardest(x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     d = pairwise_distances(x)
     positive, negative = pair_masks(labels)
     usable = positive.any(1) & negative.any(1)
-    return nearest(-d, positive), nearest(d, negative), usable
+    return farthest(d, positive), nearest(d, negative), usable

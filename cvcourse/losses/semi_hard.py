@@ -5,7 +5,7 @@ from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
 from cvcourse.losses._checks import check_embeddings, check_positive
-from cvcourse.losses._distances import nearest, pair_masks, pairwise_distances, prepare
+from cvcourse.losses._distances import farthest, nearest, pair_masks, pairwise_distances, prepare
 
 
 @torch.no_grad()
@@ -41,7 +41,7 @@ def mine_semi_hard(
     positive, negative = pair_masks(labels)
     if per_anchor:
         anchors = positive.any(1).nonzero().squeeze(1)
-        positives = nearest(-d, positive)[anchors]
+        positives = farthest(d, positive)[anchors]
     else:
         anchors, positives = positive.nonzero(as_tuple=True)
     gap = d[anchors] - d[anchors, positives, None]  # (pairs, N)

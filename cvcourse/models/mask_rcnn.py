@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64, Shaped
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import accept_old_names, conv_norm_act
@@ -23,7 +23,7 @@ from cvcourse.models._detection_inputs import (
     check_targets,
 )
 from cvcourse.models.faster_rcnn import FasterRCNN, RegionSample
-from cvcourse.ops import paste_masks, roi_align
+from cvcourse.ops import crop_masks, paste_masks
 
 
 class MaskHead(nn.Sequential):
@@ -175,7 +175,7 @@ class MaskRCNN(FasterRCNN):
         logits = self.mask_logits(levels, boxes, sizes)  # (n, K, 28, 28)
         logits = logits[torch.arange(len(labels), device=labels.device), labels]
         wanted = [
-            crop_masks(target["masks"], sample.objects[positive], image_boxes, logits.shape[-1])
+            crop_masks(target["masks"], image_boxes, sample.objects[positive], logits.shape[-1])
             for target, sample, positive, image_boxes in zip(
                 targets, samples, positives, boxes, strict=True
             )
@@ -208,14 +208,3 @@ class MaskRCNN(FasterRCNN):
         heads = self.roi_heads
         pooled = heads.pool(levels, boxes, sizes, self.mask_pool_size)  # (n, C, 14, 14)
         return heads.mask_predictor(heads.mask_head(pooled))
-
-
-def crop_masks(
-    masks: Shaped[Tensor, "objects height width"],
-    objects: Int64[Tensor, "n"],
-    boxes: Float[Tensor, "n 4"],
-    side: int,
-) -> Float[Tensor, "n {side} {side}"]:
-    """The part of an object's mask inside each box, resized to `side` × `side` by RoIAlign."""
-    regions = torch.cat([objects[:, None].to(boxes.dtype), boxes], dim=1)
-    return roi_align(masks[:, None].to(boxes.dtype), regions, side)[:, 0]

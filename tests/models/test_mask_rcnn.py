@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cvcourse.models.faster_rcnn import FasterRCNN
-from cvcourse.models.mask_rcnn import MaskRCNN, crop_masks
+from cvcourse.models.mask_rcnn import MaskRCNN
 from tests import oracle
 from tests.models import golden
 from tests.models.small import small_batch, small_detector
@@ -83,20 +83,6 @@ def test_names_of_old_checkpoints_are_understood():
     old = {k.replace("mask_head.0.0.", "mask_head.mask_fcn1."): v for k, v in state.items()}
     assert "roi_heads.mask_head.mask_fcn1.weight" in old
     small_detector(MaskRCNN).load_state_dict(old, strict=True)
-
-
-def test_cropped_masks_equal_torchvisions():
-    arrays = oracle.goldens()
-    boxes = arrays["mask/gt_boxes_of_ellipses"]
-    masks = torch.stack([_ellipse(box, 80, 100) for box in boxes])
-    crops = crop_masks(masks, arrays["mask/idx"].long(), arrays["mask/boxes"], 28)
-    torch.testing.assert_close(crops, arrays["mask/project_28"].to(crops.dtype), atol=1e-6, rtol=0)
-
-
-def _ellipse(box, height, width):
-    from tests.oracles.fill_weights import ellipse_mask
-
-    return ellipse_mask(box, height, width)
 
 
 def test_no_object_gives_a_mask_loss_of_zero_with_a_gradient():
