@@ -31,7 +31,6 @@ def crop_masks(
     check_ndim("masks", masks, "(objects, height, width)")
     check_boxes("boxes", boxes)
     check_same_length("boxes", boxes, "index", index)
-    (boxes,) = as_float(boxes)
-    values = masks if masks.is_floating_point() else masks.to(boxes.dtype)
+    values, boxes = as_float(masks, boxes)
     rois = torch.cat((index[:, None].to(boxes.dtype), boxes), dim=1)  # (n, 5)
     return roi_align(values[:, None], rois, size)[:, 0]
