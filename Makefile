@@ -25,7 +25,7 @@ $(TEST_READY): pyproject.toml constraints.txt
 	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons,test,bench,dev "$@" "$(LESSONS_READY)"
 
 lab: $(LESSONS_READY)
-	$(PY) -m jupyter lab lessons/
+	$(PY) -m jupyter lab lessons/ $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: unit lessons
 
