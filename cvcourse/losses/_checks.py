@@ -76,6 +76,11 @@ def values_are_free(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
+def is_ignored(labels: Tensor, ignore_index: int) -> Tensor:
+    """Where `labels` are `ignore_index`; in eight bits, -100 would equal 156."""
+    return (labels if labels.is_floating_point() else labels.long()) == ignore_index
+
+
 def check_values(name: str, tensor: Tensor, high: int, ignore_index: int | None = None) -> None:
     """Values in [0, high], nan, or `ignore_index`; looked at on the CPU only."""
     if not values_are_free(tensor) or not tensor.numel():
@@ -85,7 +90,7 @@ def check_values(name: str, tensor: Tensor, high: int, ignore_index: int | None 
         return
     wrong = (tensor < 0) | (tensor > high)
     if ignore_index is not None:
-        wrong &= tensor != ignore_index
+        wrong &= ~is_ignored(tensor, ignore_index)
     if wrong.any():
         allowed = f"[0, {high}]" + ("" if ignore_index is None else f" or {ignore_index}")
         raise ValueError(f"{name} must have values in {allowed}, got {tensor[wrong][0].item()}")

@@ -56,12 +56,13 @@ class _PairwiseDistances(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:
         wide = x.to(accumulator(x))
-        products = wide @ wide.T
-        norms = products.diagonal()
+        squared = wide @ wide.T
+        norms = squared.diagonal().clone()
         scale = norms[:, None] + norms
-        squared = scale - 2 * products
+        squared.mul_(-2).add_(scale)
         noise = 64 * torch.finfo(wide.dtype).eps
-        result = (squared * (squared > noise * scale)).to(x.dtype).sqrt()
+        squared.masked_fill_(squared <= scale.mul_(noise), 0)
+        result = squared.to(x.dtype).sqrt_()
         ctx.save_for_backward(x, result)
         return result
 

@@ -13,6 +13,7 @@ from cvcourse.losses._checks import (
     check_range,
     check_same_shape,
     check_values,
+    is_ignored,
 )
 from cvcourse.losses._reduce import accumulator, at_least_float32
 
@@ -121,7 +122,7 @@ def _sums(logits: Tensor, target: Tensor, ignore_index: int | None) -> list[Tens
     """(B, C, P) logits and targets -> I, P and T of each class: (C,) each."""
     p, t = logits.sigmoid(), target.to(logits.dtype)
     if ignore_index is not None:
-        ignored = target == ignore_index
+        ignored = is_ignored(target, ignore_index)
         p, t = p.masked_fill(ignored, 0), t.masked_fill(ignored, 0)
     return [x.sum((0, 2), dtype=accumulator(x)) for x in (p * t, p, t)]
 
@@ -132,7 +133,7 @@ def _multiclass_sums(logits: Tensor, target: Tensor, ignore_index: int | None) -
     t = target.long()[..., None].flatten(1)  # (B, P)
     weight = torch.ones_like(t, dtype=p.dtype)
     if ignore_index is not None:
-        ignored = t == ignore_index
+        ignored = is_ignored(t, ignore_index)
         p, t = p.masked_fill(ignored[:, None], 0), t.masked_fill(ignored, 0)
         weight = weight.masked_fill(ignored, 0)
     of_target = p.gather(1, t[:, None])  # (B, 1, P)

@@ -8,6 +8,7 @@ from cvcourse.losses._checks import (
     check_integers,
     check_same_shape,
     check_values,
+    is_ignored,
 )
 from cvcourse.losses._lovasz import lovasz_extension
 from cvcourse.losses._reduce import at_least_float32
@@ -48,7 +49,7 @@ def lovasz_hinge_loss(
     x, t = at_least_float32(x).reshape(rows), t.reshape(rows)  # (rows, pixels)
     foreground, ignored = t == 1, None
     if ignore_index is not None:
-        ignored = t == ignore_index
+        ignored = is_ignored(t, ignore_index)
         foreground = foreground & ~ignored
     # with p = (1 + x) / 2 the error 1 ± x is twice that of a probability
     return 2 * lovasz_extension((1 + x) / 2, foreground, ignored, count_absent=True).mean()

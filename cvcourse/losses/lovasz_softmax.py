@@ -6,7 +6,13 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
-from cvcourse.losses._checks import check_choice, check_class_map, check_logits, check_values
+from cvcourse.losses._checks import (
+    check_choice,
+    check_class_map,
+    check_logits,
+    check_values,
+    is_ignored,
+)
 from cvcourse.losses._lovasz import lovasz_extension
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
 
@@ -48,7 +54,7 @@ def lovasz_softmax_loss(
     foreground = t == torch.arange(logits.shape[1], device=t.device)[chosen, None]
     ignored = None
     if ignore_index is not None:
-        ignored = (t == ignore_index).expand_as(foreground)
+        ignored = is_ignored(t, ignore_index).expand_as(foreground)
         foreground = foreground & ~ignored
     counts = foreground.any(2) | (classes != "present")  # (B, chosen)
     rows = [p, foreground, ignored]

@@ -41,3 +41,11 @@ def test_gram_matrix_under_autocast_does_not_overflow():
     with torch.autocast("cpu", dtype=torch.float16):
         gram = losses.gram_matrix(features, "hw")
     torch.testing.assert_close(gram, torch.full((1, 2, 2), 300.0**2))
+
+
+@pytest.mark.parametrize("loss", [losses.lovasz_softmax_loss, losses.dice_loss])
+def test_a_narrow_label_is_not_the_ignored_one_modulo_256(loss):
+    logits = torch.randn(1, 160, 4)
+    target = torch.tensor([[156, 1, 2, 156]])
+    narrow = loss(logits, target.to(torch.uint8), ignore_index=-100)
+    assert narrow == loss(logits, target, ignore_index=-100)
