@@ -8,6 +8,7 @@ from cvcourse.classroom.history import History
 from cvcourse.classroom.overlays import draw_boxes, show_boxes, show_masks
 from cvcourse.classroom.pictures import draw_image, show_gallery, show_images
 from cvcourse.classroom.run import ClaimError, Run, begin
+from cvcourse.classroom.shared import trained
 from cvcourse.classroom.style import colour_of, describe
 from cvcourse.classroom.widgets import draw_iou, draw_nms, explore, explore_iou, explore_nms
 
@@ -35,5 +36,6 @@ __all__ = [
     "show_gallery",
     "show_images",
     "show_masks",
+    "trained",
     "warmup_cosine",
 ]

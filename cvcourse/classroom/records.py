@@ -25,9 +25,13 @@ def folder() -> Path:
     """`CVCOURSE_RECORDS`, or `build/records` of the course's folder, or of the current one."""
     if os.environ.get("CVCOURSE_RECORDS"):
         return Path(os.environ["CVCOURSE_RECORDS"])
+    return course() / "build" / "records"
+
+
+def course() -> Path:
+    """The course's folder: this one or the nearest above that is one, else this one."""
     here = Path.cwd()
-    root = next((f for f in [here, *here.parents] if _is_course(f / "pyproject.toml")), here)
-    return root / "build" / "records"
+    return next((f for f in [here, *here.parents] if _is_course(f / "pyproject.toml")), here)
 
 
 def read(name: str) -> dict | None:

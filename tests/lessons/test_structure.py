@@ -1,6 +1,7 @@
 """Every lesson has the sections, sizes and habits that a learner can rely on."""
 
 import ast
+import hashlib
 import re
 from pathlib import Path
 
@@ -129,3 +130,15 @@ def test_written_with_lesson_habits(lesson):
     assert not re.search(r"^\s*[!%]", code, re.M), "no shell or magic: a lesson is plain Python"
     assert "except: pass" not in code
     assert not re.search(r"https?://", code), "lessons run offline"
+
+
+def test_shared_weights_are_those_that_the_lesson_asks_for(path, lesson):
+    trees = [ast.parse(source) for source in sources(lesson, "code")]
+    nodes = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    asks = any(isinstance(n.func, ast.Name) and n.func.id == "trained" for n in nodes)
+    files = sorted((path.parent / "weights").glob(f"{path.stem[:2]}-*.safetensors"))
+    assert bool(files) == asks
+    assert sum(file.stat().st_size for file in files) < 6e6, "a course must stay small"
+    for file in files:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert digest.startswith(file.stem.split("-")[-1]), f"{file.name} is damaged"

@@ -1,0 +1,116 @@
+"""Weights of longer trainings that come with the course, made by the lesson's own cell."""
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from cvcourse.classroom import records
+from cvcourse.classroom.device import is_first_process
+from cvcourse.classroom.history import History
+from cvcourse.classroom.run import Run
+
+COMMAND = "python data_scripts/lesson_weights.py"
+CHOICES = ("", "train", "save")
+
+
+def trained(run: Run, name: str, model: nn.Module, train: Callable[[], History]) -> History:
+    """Give `model` the weights that `train()` gives, and return the history of that training.
+
+    At scale small they are read from `lessons/weights/`, where `NN-NAME-HASH.safetensors` holds
+    what the same call once gave; the cell says so, and how long it took. Anywhere else, or with
+    `CVCOURSE_WEIGHTS=train`, `train()` is called, here and now. `python
+    data_scripts/lesson_weights.py NN` runs lesson NN with `CVCOURSE_WEIGHTS=save`, which also
+    replaces the files.
+
+    name: words and hyphens, one for each call in a lesson. train: calls `fit` on `model`.
+
+    **Conventions**: the file's first 8 digits of SHA-256 are in its name and verified; safetensors
+    hold no code. A saved history has one row in ten, and all rows with validations. PyTorch's
+    generator is seeded with `run.seed` at the end, so that a lesson goes on alike either way.
+
+    Raises FileNotFoundError where there is no such file, ValueError where it is damaged or of
+    another model, or where `CVCOURSE_WEIGHTS` is none of "train" and "save".
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        raise ValueError(f"name must be lower-case words and hyphens, but is {name!r}")
+    choice = os.environ.get("CVCOURSE_WEIGHTS", "")
+    if choice not in CHOICES:
+        raise ValueError(f"CVCOURSE_WEIGHTS must be 'train' or 'save', not {choice!r}")
+    stem = f"{run.record_name}-{name}"
+    if run.scale == "small" and not choice:
+        history = _load(model.to(run.device), stem)
+    else:
+        started = time.process_time()
+        history = train()
+        if choice == "save" and run.scale == "small" and is_first_process():
+            _save(model, stem, history, time.process_time() - started)
+    torch.manual_seed(run.seed)
+    return history
+
+
+def folder() -> Path:
+    """Where the weights are: `lessons/weights` of the course."""
+    return records.course() / "lessons" / "weights"
+
+
+def _load(model: nn.Module, stem: str) -> History:
+    from safetensors import safe_open
+    from safetensors.torch import load_model
+
+    lesson = stem.split("-")[0]
+    found = _files(stem)
+    if len(found) != 1:
+        raise FileNotFoundError(
+            f"{folder()} holds {len(found)} files {stem}-*.safetensors instead of one; "
+            f"make it anew: {COMMAND} {lesson}"
+        )
+    path = found[0]
+    if _digest(path) != path.stem.split("-")[-1]:
+        raise ValueError(f"{path} is damaged: its SHA-256 is not the one in its name")
+    try:
+        load_model(model, str(path), device=str(next(model.parameters()).device))
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path.name} holds another model's weights; make it anew: {COMMAND} {lesson}\n{error}"
+        ) from error
+    with safe_open(path, framework="pt") as file:
+        told = file.metadata()
+    if is_first_process():
+        minutes = float(told["cpu_seconds"]) / 60
+        print(
+            f"{path.name}: trained by this cell in {minutes:.1f} minutes of one CPU core; "
+            "CVCOURSE_WEIGHTS=train trains anew"
+        )
+    return History(json.loads(told["history"]))
+
+
+def _save(model: nn.Module, stem: str, history: History, cpu_seconds: float) -> None:
+    from safetensors.torch import save_model
+
+    folder().mkdir(parents=True, exist_ok=True)
+    rows = [row for i, row in enumerate(history) if i % 10 == 0 or len(row) > len(history[0])]
+    rows = [{key: float(f"{value:.5g}") for key, value in row.items()} for row in rows]
+    unfinished = folder() / f".{stem}.{os.getpid()}"
+    save_model(
+        model,
+        str(unfinished),
+        metadata={"history": json.dumps(rows), "cpu_seconds": f"{cpu_seconds:.1f}"},
+    )
+    for old in _files(stem):
+        old.unlink()
+    unfinished.replace(folder() / f"{stem}-{_digest(unfinished)}.safetensors")
+
+
+def _files(stem: str) -> list[Path]:
+    return sorted(folder().glob(f"{stem}-{'[0-9a-f]' * 8}.safetensors"))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
