@@ -16,7 +16,7 @@ from cvcourse.classroom.device import is_first_process
 from cvcourse.classroom.history import History
 from cvcourse.classroom.run import Run
 
-COMMAND = "python data_scripts/lesson_weights.py"
+REMEDY = "make it anew with data_scripts/lesson_weights.py, or small_backbone.py there"
 CHOICES = ("", "train", "save")
 
 
@@ -45,12 +45,20 @@ def trained(run: Run, name: str, model: nn.Module, train: Callable[[], History])
         raise ValueError(f"CVCOURSE_WEIGHTS must be 'train' or 'save', not {choice!r}")
     stem = f"{run.record_name}-{name}"
     if run.scale == "small" and not choice:
-        history = _load(model.to(run.device), stem)
+        told = load_shared(model.to(run.device), stem)
+        if is_first_process():
+            minutes = float(told["cpu_seconds"]) / 60
+            print(
+                f"{stem}: trained by this cell in {minutes:.1f} minutes of one CPU core; "
+                "CVCOURSE_WEIGHTS=train trains anew"
+            )
+        history = History(json.loads(told["history"]))
     else:
         started = time.process_time()
         history = train()
         if choice == "save" and run.scale == "small" and is_first_process():
-            _save(model, stem, history, time.process_time() - started)
+            seconds = time.process_time() - started
+            save_shared(model, stem, cpu_seconds=seconds, history=_brief(history))
     torch.manual_seed(run.seed)
     return history
 
@@ -60,16 +68,19 @@ def folder() -> Path:
     return records.course() / "lessons" / "weights"
 
 
-def _load(model: nn.Module, stem: str) -> History:
+def load_shared(model: nn.Module, stem: str) -> dict[str, str]:
+    """Read `lessons/weights/STEM-HASH.safetensors` into `model`; return what `save_shared` noted.
+
+    Raises FileNotFoundError where there is no such file, ValueError where it is damaged or of
+    another model.
+    """
     from safetensors import safe_open
     from safetensors.torch import load_model
 
-    lesson = stem.split("-")[0]
     found = _files(stem)
     if len(found) != 1:
         raise FileNotFoundError(
-            f"{folder()} holds {len(found)} files {stem}-*.safetensors instead of one; "
-            f"make it anew: {COMMAND} {lesson}"
+            f"{folder()} holds {len(found)} files {stem}-*.safetensors instead of one; {REMEDY}"
         )
     path = found[0]
     if _digest(path) != path.stem.split("-")[-1]:
@@ -77,35 +88,31 @@ def _load(model: nn.Module, stem: str) -> History:
     try:
         load_model(model, str(path), device=str(next(model.parameters()).device))
     except RuntimeError as error:
-        raise ValueError(
-            f"{path.name} holds another model's weights; make it anew: {COMMAND} {lesson}\n{error}"
-        ) from error
+        raise ValueError(f"{path.name} holds another model's weights; {REMEDY}\n{error}") from error
     with safe_open(path, framework="pt") as file:
-        told = file.metadata()
-    if is_first_process():
-        minutes = float(told["cpu_seconds"]) / 60
-        print(
-            f"{path.name}: trained by this cell in {minutes:.1f} minutes of one CPU core; "
-            "CVCOURSE_WEIGHTS=train trains anew"
-        )
-    return History(json.loads(told["history"]))
+        return file.metadata()
 
 
-def _save(model: nn.Module, stem: str, history: History, cpu_seconds: float) -> None:
+def save_shared(model: nn.Module, stem: str, *, cpu_seconds: float, **notes: str) -> Path:
+    """Write the weights of `model` to `lessons/weights/STEM-HASH.safetensors`, in place of others.
+
+    cpu_seconds: what their training took. notes: strings kept beside the weights.
+    """
     from safetensors.torch import save_model
 
     folder().mkdir(parents=True, exist_ok=True)
-    rows = [row for i, row in enumerate(history) if i % 10 == 0 or len(row) > len(history[0])]
-    rows = [{key: float(f"{value:.5g}") for key, value in row.items()} for row in rows]
     unfinished = folder() / f".{stem}.{os.getpid()}"
-    save_model(
-        model,
-        str(unfinished),
-        metadata={"history": json.dumps(rows), "cpu_seconds": f"{cpu_seconds:.1f}"},
-    )
+    metadata = {"cpu_seconds": f"{cpu_seconds:.1f}", **notes}
+    save_model(model, str(unfinished), metadata=metadata)
     for old in _files(stem):
         old.unlink()
-    unfinished.replace(folder() / f"{stem}-{_digest(unfinished)}.safetensors")
+    return unfinished.replace(folder() / f"{stem}-{_digest(unfinished)}.safetensors")
+
+
+def _brief(history: History) -> str:
+    """One row in ten and all with validations, in five digits, as JSON."""
+    rows = [row for i, row in enumerate(history) if i % 10 == 0 or len(row) > len(history[0])]
+    return json.dumps([{key: float(f"{x:.5g}") for key, x in row.items()} for row in rows])
 
 
 def _files(stem: str) -> list[Path]:

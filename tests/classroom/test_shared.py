@@ -86,7 +86,7 @@ def test_the_lesson_goes_on_alike(lesson):
 
 
 def test_missing(lesson):
-    with pytest.raises(FileNotFoundError, match=r"make it anew: python data_scripts.* 04"):
+    with pytest.raises(FileNotFoundError, match=r"0 files 04-small-net-.* make it anew"):
         lesson()
 
 
