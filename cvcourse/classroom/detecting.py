@@ -37,9 +37,11 @@ class Kept(Dataset):
     def __init__(
         self, dataset: Dataset, *, keys: Sequence[str] = ("boxes", "labels"), mirror: bool = False
     ):
-        pairs = [dataset[i] for i in range(len(dataset))]
-        self.images = [image for image, _ in pairs]
-        self.targets = [{key: target[key] for key in keys} for _, target in pairs]
+        self.images, self.targets = [], []
+        for i in range(len(dataset)):
+            image, target = dataset[i]
+            self.images.append(image)
+            self.targets.append({key: target[key] for key in keys})
         self.mirror = mirror
 
     def __len__(self) -> int:
