@@ -90,7 +90,7 @@ def _report(rows: list[Row], threads: int, load_before: float) -> str:
 
 Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isoformat()}.
 
-- Machine: {_cpu()}, {os.cpu_count()} cores; {threads} threads; float32 unless said;
+- Machine: {cpu()}, {os.cpu_count()} cores; {threads} threads; float32 unless said;
   nothing here ran on a GPU.
 - Versions: Python {platform.python_version()}, {_versions()}.
 - Load average of the machine: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after
@@ -109,7 +109,7 @@ Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isofo
 """
 
 
-def _cpu() -> str:
+def cpu() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(

@@ -87,13 +87,13 @@ def main() -> None:
 
 
 def _report(rows: list[str]) -> str:
-    from benchmarks.__main__ import _cpu
+    from benchmarks.__main__ import cpu
 
     body = "\n".join(rows)
     return f"""\
 # The simulator on one core
 
-Written by `python -m benchmarks.bench_scenes --write`. Machine: {_cpu()}, one thread, process time.
+Written by `python -m benchmarks.bench_scenes --write`. Machine: {cpu()}, one thread, process time.
 Median and quartiles over batches of 20, after 200 scenes that fill the caches of pictures.
 
 {HEAD}
