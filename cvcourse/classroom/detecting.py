@@ -1,15 +1,23 @@
 """What the lessons on detectors have in common: their scenes, their backbone, their score."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader, Dataset, Subset
 
+from cvcourse.classroom.device import is_first_process
+from cvcourse.classroom.fit import warmup_cosine
+from cvcourse.classroom.run import Run
 from cvcourse.classroom.shared import load_shared
+from cvcourse.data import real
 from cvcourse.data.scenes import Scenes, collate
 from cvcourse.metrics import bootstrap_interval, coco_average_precision
 from cvcourse.models.fpn import ResNetFPN
+from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, load_pretrained
 from cvcourse.models.resnet import BasicBlock
 
 SHAPES = ("background", "disk", "square", "triangle", "star")
@@ -49,9 +57,39 @@ class Kept(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
         image, target = self.images[index], self.targets[index]
-        if self.mirror and torch.rand(()) < 0.5:
-            image, target = mirrored(image, target)
-        return image, target
+        return mirrored_at_random(image, target) if self.mirror else (image, target)
+
+
+class Photographs(Dataset):
+    """Pictures of a real data set, read from its files each time, as detectors want them.
+
+    train: crowds and objects marked as difficult are left out, and half of the pictures mirrored;
+        otherwise those objects have `iscrowd` 1, so that they neither count nor harm.
+    """
+
+    def __init__(self, dataset: Dataset, *, train: bool):
+        self.dataset = dataset
+        self.train = train
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
+        image, target = self.dataset[index]
+        apart = target["iscrowd"].bool()
+        if "difficult" in target:
+            apart = apart | target["difficult"]
+        kept = {"boxes": target["boxes"], "labels": target["labels"]}
+        if not self.train:
+            return image, kept | {"iscrowd": apart.long()}
+        return mirrored_at_random(image, {key: value[~apart] for key, value in kept.items()})
+
+
+def mirrored_at_random(
+    image: Tensor, target: dict[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The picture or its mirror image, with equal chances."""
+    return mirrored(image, target) if torch.rand(()) < 0.5 else (image, target)
 
 
 def mirrored(image: Tensor, target: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
@@ -64,12 +102,104 @@ def mirrored(image: Tensor, target: dict[str, Tensor]) -> tuple[Tensor, dict[str
     return image.flip(-1), target
 
 
-def batches(dataset: Dataset, size: int, *, seed: int) -> DataLoader:
+def batches(dataset: Dataset, size: int, *, seed: int, workers: int = 0) -> DataLoader:
     """A loader of shuffled batches: a list of images and a list of targets, none left over."""
-    generator = torch.Generator().manual_seed(seed)
     return DataLoader(
-        dataset, size, shuffle=True, drop_last=True, collate_fn=collate, generator=generator
+        dataset,
+        size,
+        shuffle=True,
+        drop_last=True,
+        collate_fn=collate,
+        generator=torch.Generator().manual_seed(seed),
+        num_workers=workers,
     )
+
+
+@dataclass(frozen=True)
+class DetectionData:
+    """Pictures to train and test a detector, and how long and how fast it learns from them.
+
+    name: to be told. classes: names, background first. train: mirrored at random. test: kept in
+    memory. photographs: whether the pictures are of a real data set; a detector for these is of the
+    paper's size (`imagenet_backbone`), for scenes a small one (`small_backbone`).
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Dataset
+    test: Kept
+    photographs: bool
+    longer: int = 1
+
+    def loader(self, *, seed: int) -> DataLoader:
+        """Batches of 16 scenes, or of 8 photographs that 8 workers read."""
+        size, workers = (8, 8) if self.photographs else (16, 0)
+        return batches(self.train, size, seed=seed, workers=workers)
+
+    def recipe(self, *, steps: int) -> dict:
+        """For `fit(..., **recipe)`: AdamW for `steps`, or the usual 12 epochs of SGD."""
+        if self.photographs:
+            sgd = partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4)
+            return {"optimizer": sgd, "lr": 0.005, "epochs": 12, "scheduler": warmup_steps}
+        recipe = {"steps": steps * self.longer, "lr": 2e-3, "scheduler": warmup_cosine}
+        return {**recipe, "gradient_clip": 5.0}
+
+
+def detection_data(run: Run, *, train: int, test: int) -> DetectionData:
+    """What a lesson on detectors learns from; a line says what it is.
+
+    At scale small `train` and `test` scenes of shapes. At scale full Pascal VOC 2012 or else COCO,
+    where `data_scripts/` has fetched them, with 500 held-out photographs; where neither is there,
+    ten times the scenes and the steps.
+    """
+    data = None if run.scale == "small" else _photographs()
+    if data is None:
+        times = run.pick(small=1, full=10)
+        data = DetectionData(
+            "simulated scenes",
+            SHAPES,
+            Kept(shape_scenes(train * times, seed=run.seed), mirror=True),
+            Kept(shape_scenes(test, "test", seed=run.seed)),
+            photographs=False,
+            longer=times,
+        )
+    if is_first_process():
+        print(f"data: {data.name}, {len(data.train):,} pictures to train, {len(data.test)} to test")
+    return data
+
+
+def _photographs(held_out: int = 500) -> DetectionData | None:
+    """Pascal VOC or COCO, if there."""
+    if voc := real.find("pascal_voc"):
+        folder = voc / "VOCdevkit" / "VOC2012"
+        name, train, test = (
+            "Pascal VOC 2012",
+            real.VocDetection(folder, "train"),
+            real.VocDetection(folder, "val"),
+        )
+    elif (coco := real.find("coco")) and (coco / "train2017").is_dir():
+        name, train, test = "COCO 2017", real.Coco(coco, "train2017"), real.Coco(coco, "val2017")
+    else:
+        return None
+    some = Subset(test, range(min(held_out, len(test))))
+    return DetectionData(
+        name,
+        train.classes,
+        Photographs(train, train=True),
+        Kept(Photographs(some, train=False), keys=("boxes", "labels", "iscrowd")),
+        photographs=True,
+    )
+
+
+def warmup_steps(optimizer: torch.optim.Optimizer, total_steps: int) -> LambdaLR:
+    """The usual schedule of detectors: up in a line, then a tenth from 2/3 and again from 11/12."""
+    rising = min(500, max(1, total_steps // 20))
+
+    def factor(step: int) -> float:
+        drops = (step >= total_steps * 2 / 3) + (step >= total_steps * 11 / 12)
+        return min(1, (step + 1) / rising) * 0.1**drops
+
+    return LambdaLR(optimizer, factor)
 
 
 def loss_of(model: nn.Module, batch: tuple[list, list]) -> dict[str, Tensor]:
@@ -97,6 +227,22 @@ def small_backbone(channels: int = 32, *, pretrained: bool = True, **options) ->
     if pretrained:
         load_shared(backbone.body, "backbone")
     return backbone
+
+
+def imagenet_backbone(**options) -> ResNetFPN:
+    """ResNet-50 with a pyramid, from torchvision's ImageNet weights, as in the papers.
+
+    Where the weights can neither be found nor fetched, it says so, and all layers start at random
+    and are trained, with batch normalisation. options: of `ResNetFPN`.
+    """
+    backbone = ResNetFPN(**options)
+    try:
+        load_pretrained(backbone.body, TORCHVISION_WEIGHTS["resnet50"], drop=["fc"])
+        return backbone
+    except ConnectionError as error:
+        if is_first_process():
+            print(f"the backbone starts from random weights ({error})")
+        return ResNetFPN(**{**options, "norm": nn.BatchNorm2d, "trainable_layers": 5})
 
 
 @torch.no_grad()

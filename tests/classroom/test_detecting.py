@@ -1,9 +1,15 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from cvcourse.classroom import detecting
+from cvcourse.classroom import detecting, fit
+from cvcourse.classroom.run import Run
+from cvcourse.data import real
 from cvcourse.metrics import coco_average_precision
+from cvcourse.models.resnet import ResNet
+from tests.data.conftest import voc  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +96,103 @@ def test_backbone_starts_from_a_classifier_of_crops(kept):
     assert [tuple(level.shape) for level in levels.values()] == [
         (2, 32, 96 // stride, 96 // stride) for stride in detecting.STRIDES
     ]
+
+
+def run_at(scale):
+    return Run("03 test", seed=0, device=torch.device("cpu"), scale=scale)
+
+
+def test_scenes_at_scale_small_whatever_is_there(capsys, monkeypatch):
+    monkeypatch.setattr(real, "find", lambda name: pytest.fail("not to be asked"))
+    data = detecting.detection_data(run_at("small"), train=3, test=2)
+    assert (len(data.train), len(data.test), data.photographs) == (3, 2, False)
+    assert data.train.mirror
+    assert not data.test.mirror
+    assert torch.equal(data.train.images[1], detecting.shape_scenes(3)[1][0])
+    assert torch.equal(data.test.images[1], detecting.shape_scenes(2, "test")[1][0])
+    assert capsys.readouterr().out.startswith("data: simulated scenes, 3 pictures to train")
+    assert data.recipe(steps=7)["steps"] == 7
+
+
+def test_ten_times_the_scenes_where_no_data_set_is_there(monkeypatch):
+    monkeypatch.setattr(real, "find", lambda name: None)
+    data = detecting.detection_data(run_at("full"), train=2, test=2)
+    assert (len(data.train), len(data.test), data.photographs) == (20, 2, False)
+    assert data.recipe(steps=7)["steps"] == 70
+
+
+@pytest.fixture
+def photographs(voc, monkeypatch, tmp_path):  # noqa: F811 (the fixture)
+    (voc / "ImageSets" / "Main" / "val.txt").write_text("2007_000002\n")
+    folder = tmp_path / "home" / "VOCdevkit"
+    folder.mkdir(parents=True)
+    (folder / "VOC2012").symlink_to(voc)
+    monkeypatch.setattr(real, "find", lambda name: folder.parent if name == "pascal_voc" else None)
+    return detecting.detection_data(run_at("full"), train=2, test=2)
+
+
+def test_photographs_at_scale_full(photographs, capsys):
+    assert photographs.photographs
+    assert photographs.classes == real.VOC_CLASSES
+    assert (len(photographs.train), len(photographs.test)) == (2, 1)
+    (target,) = photographs.test.targets
+    assert target["labels"].tolist() == [8, 20]
+    assert target["iscrowd"].tolist() == [0, 1], "the difficult one neither counts nor harms"
+    torch.manual_seed(0)
+    seen = [photographs.train[0] for _ in range(20)]
+    assert {tuple(target["labels"].tolist()) for _, target in seen} == {(8,)}
+    width = seen[0][0].shape[-1]
+    assert {tuple(t["boxes"][0].tolist()) for _, t in seen} == {
+        (10, 5, 30, 25),
+        (width - 30, 5, width - 10, 25),
+    }
+
+
+def test_a_detector_takes_what_data_and_recipe_give(photographs):
+    class Counts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(()))
+
+        def forward(self, images, targets):
+            return {"count": self.weight * sum(len(t["boxes"]) for t in targets)}
+
+    loader = detecting.batches(photographs.train, 1, seed=0, workers=1)
+    history = fit(
+        Counts(), loader, detecting.loss_of, **photographs.recipe(steps=1), progress=False
+    )
+    assert len(history) == 12 * 2
+
+
+def test_schedule_of_detectors():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    schedule = detecting.warmup_steps(optimizer, 1200)
+    rates = []
+    for _ in range(1200):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    expected = [1 / 60, 30 / 60, 1, 1, 0.1, 0.1, 0.01, 0.01]
+    found = [rates[i] for i in (0, 29, 59, 799, 800, 1099, 1100, 1199)]
+    assert all(math.isclose(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_backbone_of_the_papers(tmp_path, monkeypatch):
+    torch.manual_seed(1)
+    weights = ResNet().state_dict()
+    torch.save(weights, tmp_path / "resnet50.pth")
+    monkeypatch.setitem(detecting.TORCHVISION_WEIGHTS, "resnet50", str(tmp_path / "resnet50.pth"))
+    backbone = detecting.imagenet_backbone(levels=(2, 3, 4), extra_levels=None)
+    assert torch.equal(backbone.body.layer1[0].conv1.weight, weights["layer1.0.conv1.weight"])
+    assert not backbone.body.conv1.weight.requires_grad
+    assert len(backbone(torch.zeros(1, 3, 64, 64))) == 3
+
+
+def test_backbone_of_the_papers_where_its_weights_are_out_of_reach(monkeypatch, capsys):
+    def fails(*arguments, **named):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr(detecting, "load_pretrained", fails)
+    backbone = detecting.imagenet_backbone()
+    assert all(p.requires_grad for p in backbone.parameters())
+    assert "random weights (no network)" in capsys.readouterr().out
