@@ -145,12 +145,12 @@ class DetectionData:
         return {**recipe, "gradient_clip": 5.0}
 
 
-def detection_data(run: Run, *, train: int, test: int) -> DetectionData:
+def detection_data(run: Run, *, train: int, test: int, **options) -> DetectionData:
     """What a lesson on detectors learns from; a line says what it is.
 
     At scale small `train` and `test` scenes of shapes. At scale full Pascal VOC 2012 or else COCO,
     where `data_scripts/` has fetched them, with 500 held-out photographs; where neither is there,
-    ten times the scenes and the steps.
+    ten times the scenes and the steps. options: of `Scenes`, as for `shape_scenes`.
     """
     data = None if run.scale == "small" else _photographs()
     if data is None:
@@ -158,8 +158,8 @@ def detection_data(run: Run, *, train: int, test: int) -> DetectionData:
         data = DetectionData(
             "simulated scenes",
             SHAPES,
-            Kept(shape_scenes(train * times, seed=run.seed), mirror=True),
-            Kept(shape_scenes(test, "test", seed=run.seed)),
+            Kept(shape_scenes(train * times, seed=run.seed, **options), mirror=True),
+            Kept(shape_scenes(test, "test", seed=run.seed, **options)),
             photographs=False,
             longer=times,
         )

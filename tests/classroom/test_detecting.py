@@ -114,6 +114,12 @@ def test_scenes_at_scale_small_whatever_is_there(capsys, monkeypatch):
     assert data.recipe(steps=7)["steps"] == 7
 
 
+def test_scenes_of_another_kind():
+    data = detecting.detection_data(run_at("small"), train=1, test=2, objects=3, scale=(0.3, 0.8))
+    wanted = detecting.shape_scenes(2, "test", objects=3, scale=(0.3, 0.8))
+    assert torch.equal(data.test.images[1], wanted[1][0])
+
+
 def test_ten_times_the_scenes_where_no_data_set_is_there(monkeypatch):
     monkeypatch.setattr(real, "find", lambda name: None)
     data = detecting.detection_data(run_at("full"), train=2, test=2)
