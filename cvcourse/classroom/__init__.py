@@ -1,5 +1,6 @@
 """What a lesson needs around its subject: begin, fit, figures, widgets."""
 
+from cvcourse.classroom.annotate import annotate
 from cvcourse.classroom.charts import show_confusion, show_curves
 from cvcourse.classroom.checkpoint import load_best
 from cvcourse.classroom.fields import show_depth, show_flow
@@ -16,6 +17,7 @@ __all__ = [
     "ClaimError",
     "History",
     "Run",
+    "annotate",
     "begin",
     "colour_of",
     "describe",
