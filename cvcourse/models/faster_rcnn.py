@@ -8,7 +8,7 @@
 Names and numbers are torchvision's `fasterrcnn_resnet50_fpn`; see `load_pretrained`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -258,6 +258,7 @@ class RoIHeads(nn.Module):
         *,
         roi_levels: Sequence[str],
         roi_canonical_size: int | float,
+        roi_pooling: Callable[..., Tensor],
         pool_size: int,
         representation_size: int,
         fg_iou_thresh: float,
@@ -274,6 +275,7 @@ class RoIHeads(nn.Module):
         self.box_predictor = BoxPredictor(representation_size, num_classes)
         self.roi_levels = roi_levels
         self.roi_canonical_size = float(roi_canonical_size)
+        self.roi_pooling = roi_pooling
         self.pool_size = pool_size
         self.match = partial(
             match_anchors, high_threshold=fg_iou_thresh, low_threshold=bg_iou_thresh
@@ -295,7 +297,7 @@ class RoIHeads(nn.Module):
     ) -> Float[Tensor, "boxes channels {pool_size} {pool_size}"]:
         """Features of each box, from the level that fits its size."""
         chosen = [levels[name] for name in self.roi_levels if name in levels]
-        return multiscale_roi_align(
+        return self.roi_pooling(
             chosen, boxes, sizes, pool_size, canonical_size=self.roi_canonical_size
         )
 
@@ -399,6 +401,7 @@ class FasterRCNN(nn.Module):
         rpn_batch_size_per_image, rpn_positive_fraction: anchors to learn from, positives of them.
         roi_levels: names of the levels that proposals are pooled from; those missing are skipped.
         roi_canonical_size: boxes of this side are pooled at stride 16, smaller ones at finer ones.
+        roi_pooling: called as `multiscale_roi_align` is, on the levels of `roi_levels`.
         box_pool_size: side of the pooled features. box_representation_size: hidden width.
         box_fg_iou_thresh, box_bg_iou_thresh, box_batch_size_per_image, box_positive_fraction: the
             same of proposals.
@@ -440,6 +443,7 @@ class FasterRCNN(nn.Module):
         rpn_positive_fraction: float = 0.5,
         roi_levels: Sequence[str] = ("0", "1", "2", "3"),
         roi_canonical_size: int | float = 224.0,
+        roi_pooling: Callable[..., Tensor] = multiscale_roi_align,
         box_pool_size: int = 7,
         box_representation_size: int = 1024,
         box_fg_iou_thresh: float = 0.5,
@@ -482,6 +486,7 @@ class FasterRCNN(nn.Module):
             num_classes,
             roi_levels=roi_levels,
             roi_canonical_size=roi_canonical_size,
+            roi_pooling=roi_pooling,
             pool_size=box_pool_size,
             representation_size=box_representation_size,
             fg_iou_thresh=box_fg_iou_thresh,

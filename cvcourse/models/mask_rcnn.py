@@ -8,7 +8,7 @@ branch sees the proposals with an object, at test time the boxes that were found
 Names and numbers are torchvision's `maskrcnn_resnet50_fpn`; see `load_pretrained`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ from cvcourse.models._detection_inputs import (
     check_targets,
 )
 from cvcourse.models.faster_rcnn import FasterRCNN, RegionSample
-from cvcourse.ops import crop_masks, paste_masks
+from cvcourse.ops import crop_masks, multiscale_roi_align, paste_masks
 
 
 class MaskHead(nn.Sequential):
@@ -94,6 +94,7 @@ class MaskRCNN(FasterRCNN):
         rpn_positive_fraction: float = 0.5,
         roi_levels: Sequence[str] = ("0", "1", "2", "3"),
         roi_canonical_size: int | float = 224.0,
+        roi_pooling: Callable[..., Tensor] = multiscale_roi_align,
         box_pool_size: int = 7,
         box_representation_size: int = 1024,
         box_fg_iou_thresh: float = 0.5,
@@ -130,6 +131,7 @@ class MaskRCNN(FasterRCNN):
             rpn_positive_fraction=rpn_positive_fraction,
             roi_levels=roi_levels,
             roi_canonical_size=roi_canonical_size,
+            roi_pooling=roi_pooling,
             box_pool_size=box_pool_size,
             box_representation_size=box_representation_size,
             box_fg_iou_thresh=box_fg_iou_thresh,

@@ -6,6 +6,7 @@ import torch
 
 from cvcourse.models.faster_rcnn import FasterRCNN
 from cvcourse.models.mask_rcnn import MaskRCNN
+from cvcourse.ops import multiscale_roi_align
 from tests import oracle
 from tests.models import golden
 from tests.models.small import small_batch, small_detector
@@ -76,6 +77,19 @@ def test_options_of_faster_rcnn_are_the_same_and_reach_it():
     assert model.roi_heads.score_thresh == 0.3
     assert model.rpn.nms_thresh == 0.6
     assert model.prepare.max_size == 77
+
+
+def test_another_pooling_reaches_boxes_and_masks():
+    asked = []
+
+    def pooling(levels, boxes, sizes, output_size, *, canonical_size):
+        asked.append((len(levels), output_size, canonical_size))
+        return multiscale_roi_align(levels, boxes, sizes, output_size, aligned=True)
+
+    model = small_detector(MaskRCNN, roi_levels=("1",), roi_pooling=pooling).train()
+    images, targets = small_batch(masks=True)
+    model(images, targets)
+    assert asked == [(1, 4, 224.0), (1, 7, 224.0)]
 
 
 def test_names_of_old_checkpoints_are_understood():
