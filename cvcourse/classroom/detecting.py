@@ -65,11 +65,13 @@ class Photographs(Dataset):
 
     train: crowds and objects marked as difficult are left out, and half of the pictures mirrored;
         otherwise those objects have `iscrowd` 1, so that they neither count nor harm.
+    masks: targets have them, too.
     """
 
-    def __init__(self, dataset: Dataset, *, train: bool):
+    def __init__(self, dataset: Dataset, *, train: bool, masks: bool = False):
         self.dataset = dataset
         self.train = train
+        self.keys = ("boxes", "labels", "masks") if masks else ("boxes", "labels")
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -79,7 +81,7 @@ class Photographs(Dataset):
         apart = target["iscrowd"].bool()
         if "difficult" in target:
             apart = apart | target["difficult"]
-        kept = {"boxes": target["boxes"], "labels": target["labels"]}
+        kept = {key: target[key] for key in self.keys}
         if not self.train:
             return image, kept | {"iscrowd": apart.long()}
         return mirrored_at_random(image, {key: value[~apart] for key, value in kept.items()})
@@ -145,21 +147,25 @@ class DetectionData:
         return {**recipe, "gradient_clip": 5.0}
 
 
-def detection_data(run: Run, *, train: int, test: int, **options) -> DetectionData:
+def detection_data(
+    run: Run, *, train: int, test: int, masks: bool = False, **options
+) -> DetectionData:
     """What a lesson on detectors learns from; a line says what it is.
 
     At scale small `train` and `test` scenes of shapes. At scale full Pascal VOC 2012 or else COCO,
     where `data_scripts/` has fetched them, with 500 held-out photographs; where neither is there,
-    ten times the scenes and the steps. options: of `Scenes`, as for `shape_scenes`.
+    ten times the scenes and the steps. masks: targets have them (of VOC, the pictures with
+    segmentations). options: of `Scenes`, as for `shape_scenes`.
     """
-    data = None if run.scale == "small" else _photographs()
+    keys = ("boxes", "labels", "masks") if masks else ("boxes", "labels")
+    data = None if run.scale == "small" else _photographs(keys)
     if data is None:
         times = run.pick(small=1, full=10)
         data = DetectionData(
             "simulated scenes",
             SHAPES,
-            Kept(shape_scenes(train * times, seed=run.seed, **options), mirror=True),
-            Kept(shape_scenes(test, "test", seed=run.seed, **options)),
+            Kept(shape_scenes(train * times, seed=run.seed, **options), keys=keys, mirror=True),
+            Kept(shape_scenes(test, "test", seed=run.seed, **options), keys=keys),
             photographs=False,
             longer=times,
         )
@@ -168,15 +174,13 @@ def detection_data(run: Run, *, train: int, test: int, **options) -> DetectionDa
     return data
 
 
-def _photographs(held_out: int = 500) -> DetectionData | None:
+def _photographs(keys: tuple[str, ...], held_out: int = 500) -> DetectionData | None:
     """Pascal VOC or COCO, if there."""
+    masks = "masks" in keys
     if voc := real.find("pascal_voc"):
         folder = voc / "VOCdevkit" / "VOC2012"
-        name, train, test = (
-            "Pascal VOC 2012",
-            real.VocDetection(folder, "train"),
-            real.VocDetection(folder, "val"),
-        )
+        reader = real.VocSegmentation if masks else real.VocDetection
+        name, train, test = "Pascal VOC 2012", reader(folder, "train"), reader(folder, "val")
     elif (coco := real.find("coco")) and (coco / "train2017").is_dir():
         name, train, test = "COCO 2017", real.Coco(coco, "train2017"), real.Coco(coco, "val2017")
     else:
@@ -185,8 +189,8 @@ def _photographs(held_out: int = 500) -> DetectionData | None:
     return DetectionData(
         name,
         train.classes,
-        Photographs(train, train=True),
-        Kept(Photographs(some, train=False), keys=("boxes", "labels", "iscrowd")),
+        Photographs(train, train=True, masks=masks),
+        Kept(Photographs(some, train=False, masks=masks), keys=(*keys, "iscrowd")),
         photographs=True,
     )
 
@@ -266,17 +270,21 @@ def average_precision_interval(
     targets: Sequence[dict[str, Tensor]],
     *,
     iou_thresholds: Sequence[float] = (0.5,),
+    iou_type: str = "bbox",
     n: int = 100,
     seed: int = 0,
 ) -> tuple[float, float, float]:
     """(AP, low, high): average precision, with its 95% bootstrap interval over the pictures.
 
-    iou_thresholds: (0.5,) gives AP50; of several, the mean.
+    iou_thresholds: (0.5,) gives AP50; of several, the mean. iou_type: "segm" compares `masks`.
     """
 
     def score(chosen: Sequence[int]) -> float:
         found, true = [detections[i] for i in chosen], [targets[i] for i in chosen]
-        return float(coco_average_precision(found, true, iou_thresholds=iou_thresholds)["map"])
+        report = coco_average_precision(
+            found, true, iou_type=iou_type, iou_thresholds=iou_thresholds
+        )
+        return float(report["map"])
 
     generator = torch.Generator().manual_seed(seed)
     return bootstrap_interval(range(len(targets)), statistic=score, n=n, generator=generator)

@@ -82,6 +82,9 @@ def test_detect_asks_in_batches_and_keeps_the_mode(kept):
 def test_interval_of_average_precision(kept):
     found = [{**t, "scores": torch.ones(len(t["boxes"]))} for t in kept.targets]
     assert detecting.average_precision_interval(found, kept.targets, n=20) == (1, 1, 1)
+    assert detecting.average_precision_interval(
+        [{**f, "masks": f["masks"].flip(-1)} for f in found], kept.targets, n=20, iou_type="segm"
+    ) < (0.5, 0.5, 0.5)
     half = [f if i % 2 else {k: v[:0] for k, v in f.items()} for i, f in enumerate(found)]
     value, low, high = detecting.average_precision_interval(half, kept.targets, n=50)
     assert low < value < high
@@ -135,6 +138,16 @@ def photographs(voc, monkeypatch, tmp_path):  # noqa: F811 (the fixture)
     (folder / "VOC2012").symlink_to(voc)
     monkeypatch.setattr(real, "find", lambda name: folder.parent if name == "pascal_voc" else None)
     return detecting.detection_data(run_at("full"), train=2, test=2)
+
+
+def test_masks_where_asked_for(photographs, voc):  # noqa: F811 (the fixture)
+    (voc / "ImageSets" / "Segmentation" / "val.txt").write_text("2007_000002\n")
+    for scale in ("small", "full"):
+        data = detecting.detection_data(run_at(scale), train=2, test=1, masks=True)
+        for image, target in (data.train[0], data.test[0]):
+            assert target["masks"].dtype == torch.bool
+            assert target["masks"].shape == (len(target["boxes"]), *image.shape[1:])
+            assert target["masks"].flatten(1).any(1).all()
 
 
 def test_photographs_at_scale_full(photographs, capsys):
