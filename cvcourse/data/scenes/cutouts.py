@@ -18,7 +18,7 @@ DIGITS = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 CUTOUTS = ("digit", "coin", "face", "horse")
 
 # Centres (x, y) and radii of the 24 coins, in pixels of the picture, row by row.
-_COINS = (
+COINS = (
     (44.5, 54.5, 20), (100.5, 56.5, 18), (155.5, 51, 22), (216, 51.5, 22), (276, 53, 19),
     (335, 44, 28), (46, 124.5, 20), (103, 126.5, 18), (153.5, 127.5, 18), (206, 124.5, 19),
     (270.5, 119.5, 24), (336.5, 125.5, 19), (44.5, 198, 18), (102, 196, 20), (154.5, 198, 18),
@@ -40,7 +40,7 @@ def find(kind: str, split: str, number: float) -> Cutout:
         return _digit(split, int(owners[int(number * len(owners))]))
     if kind == "horse":
         return _horse()
-    count = {"coin": len(_COINS), "face": 100}[kind]
+    count = {"coin": len(COINS), "face": 100}[kind]
     first, last = (round(count * share) for share in _SHARE[split])
     return {"coin": _coin, "face": _face}[kind](first + int(number * (last - first)))
 
@@ -76,7 +76,7 @@ def _digit_pixels(split: str) -> np.ndarray:
 
 @cache
 def _coin(index: int) -> Cutout:
-    x, y, radius = _COINS[index]
+    x, y, radius = COINS[index]
     box = (x - radius, y - radius, x + radius, y + radius)
     whole = pictures.decode("coins").convert("L")
     grey = whole.resize((GRID, GRID), Image.Resampling.BICUBIC, box=box)
