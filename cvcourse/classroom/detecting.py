@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -38,25 +38,33 @@ def shape_scenes(length: int, split: str = "train", **options) -> Scenes:
 class Kept(Dataset):
     """A data set of (image, target), read once and kept in memory; mirrored at random if asked.
 
-    keys: what is kept of each target. mirror: every second time, on average, a picture is given as
-    its mirror image, with its boxes and masks.
+    All of it is read when any of it is first asked for. keys: what is kept of each target. mirror:
+    every second time, on average, a picture is given as its mirror image, with its boxes and masks.
     """
 
     def __init__(
         self, dataset: Dataset, *, keys: Sequence[str] = ("boxes", "labels"), mirror: bool = False
     ):
-        self.images, self.targets = [], []
-        for i in range(len(dataset)):
-            image, target = dataset[i]
-            self.images.append(image)
-            self.targets.append({key: target[key] for key in keys})
-        self.mirror = mirror
+        self.dataset, self.keys, self.mirror = dataset, keys, mirror
+
+    @cached_property
+    def images(self) -> list[Tensor]:
+        return [image for image, _ in self._pairs]
+
+    @cached_property
+    def targets(self) -> list[dict[str, Tensor]]:
+        return [target for _, target in self._pairs]
+
+    @cached_property
+    def _pairs(self) -> list[tuple[Tensor, dict[str, Tensor]]]:
+        pairs = (self.dataset[i] for i in range(len(self.dataset)))
+        return [(image, {key: target[key] for key in self.keys}) for image, target in pairs]
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        image, target = self.images[index], self.targets[index]
+        image, target = self._pairs[index]
         return mirrored_at_random(image, target) if self.mirror else (image, target)
 
 

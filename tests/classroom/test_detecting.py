@@ -25,6 +25,25 @@ def test_scenes_are_kept_as_they_are(kept):
     assert all(torch.equal(kept[4][1][key], target[key]) for key in kept[4][1])
 
 
+def test_scenes_are_read_once_and_when_first_asked_for():
+    read = []
+
+    class Scenes(torch.utils.data.Dataset):
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            read.append(index)
+            return torch.zeros(3, 4, 4), {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0)}
+
+    kept = detecting.Kept(Scenes())
+    assert len(kept) == 3
+    assert read == []
+    assert len(kept.images) == len(kept.targets) == 3
+    assert kept[2][1] is kept.targets[2]
+    assert read == [0, 1, 2]
+
+
 def test_options_of_scenes():
     scenes = detecting.shape_scenes(2, objects=2, placement="apart", classes=("background", "ring"))
     assert scenes.classes == ("background", "ring")
