@@ -62,7 +62,8 @@ class FCN(nn.Module):
         fc_kernel: side of fc6's kernel, 4 or more; 7 is VGG's last map.
         padding: of the first convolution, at least `16 * fc_kernel - 31`, so that scores cover the
             whole image. The paper's 100 makes small pictures mostly border: for pictures of about
-            100 pixels use `fc_kernel=4, padding=33`.
+            100 pixels use `fc_kernel=4, padding=49`, which puts the scores of stride 32 in the
+            middle of 32×32 cells. With the least padding they fade to 0 at the border.
         pool_scales: pool4 and pool3 are multiplied by them before they are scored; the authors'
             "at once" training of FCN-8s has (0.01, 0.0001), stage-wise training has 1.
         batch_norm: normalise after VGG's convolutions, for training from scratch; not in the paper.

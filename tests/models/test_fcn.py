@@ -101,6 +101,18 @@ def test_a_score_lands_on_the_pixels_it_was_computed_from(stride, options):
         assert (centre_y.item(), centre_x.item()) == pytest.approx((y, x), abs=1e-9)
 
 
+@pytest.mark.parametrize(("padding", "corner"), [(33, 1 / 64), (49, 33 / 64)])
+def test_how_much_of_a_score_reaches_the_border(padding, corner):
+    """As in the docstring: a constant score 1, enlarged and cropped, along each axis."""
+    model = FCN(1, stride=32, **{**TINY, "padding": padding}).eval()
+    nn.init.ones_(model.score_fr.bias)  # its weights are zero
+    out = model(torch.rand(1, 3, 96, 96))[0, 0]
+    assert out[0, 0].item() == pytest.approx(corner**2)
+    assert out[48, 48].item() == pytest.approx(1)
+    if padding == 49:  # scores in the middle of 32×32 cells: symmetric
+        torch.testing.assert_close(out, out.flip(0, 1))
+
+
 @pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("fc_kernel", [4, 7])
 def test_any_size_goes_in_and_comes_out(stride, fc_kernel):
