@@ -15,6 +15,7 @@ from cvcourse.models.frozen_batch_norm import FrozenBatchNorm2d
 from cvcourse.models.icnet import ICNet, LabelGuidance, label_guidance_loss
 from cvcourse.models.mask_rcnn import MaskRCNN
 from cvcourse.models.overlap_tile import overlap_tile
+from cvcourse.models.pan import PathAggregationNetwork
 from cvcourse.models.pointrend import PointRendSemantic
 from cvcourse.models.pointrend_rcnn import PointRendMaskHead, PointRendRCNN
 from cvcourse.models.polarmask import PolarMask, masks_to_rays, rays_to_polygons
@@ -57,6 +58,7 @@ __all__ = [
     "LastLevelP6P7",
     "MaskRCNN",
     "Pairwise",
+    "PathAggregationNetwork",
     "PointRendMaskHead",
     "PointRendRCNN",
     "PointRendSemantic",
