@@ -1,11 +1,13 @@
 """Shared by all tests: the reference wing is imported with its jaxtyping annotations checked."""
 
+import os
 import sys
 
 import hypothesis
 import jaxtyping
 import pytest
 import torch
+from filelock import FileLock  # comes with PyTorch
 
 import tests.typecheck  # noqa: F401  (the hook below finds it by name)
 
@@ -31,3 +33,21 @@ def _run_time_shape_checks(request):
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """`once(name, work)`: a folder that `work(folder)` has filled, by one of pytest's processes."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def fill(name, work):
+        folder = root / name
+        with FileLock(root / f"{name}.lock"):
+            if not folder.exists():
+                folder.mkdir()
+                work(folder)
+        return folder
+
+    return fill

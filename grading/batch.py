@@ -1,0 +1,329 @@
+"""A whole class: every submission once, on all cores, resumable, with a file of marks at the end.
+
+`to` becomes a folder for the teacher alone: `gradebook.db` and nbgrader's folders,
+`marks/NAME.csv`, `feedback/STUDENT/`, and `state/`, where each finished submission leaves one small
+file. A submission is done again only when it, the assignment or the grader has changed.
+"""
+
+import concurrent.futures
+import contextlib
+import csv
+import dataclasses
+import fcntl
+import hashlib
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from tqdm import tqdm
+
+from grading import assignment as assignments
+from grading.assignment import Assignment
+from grading.examine import Examiner, Result
+from grading.isolation import PROTECTIONS, die_with_parent
+from grading.limits import Limits
+from grading.submission import Submission, Unreadable, find, shown
+
+_examiner: Examiner | None = None
+_course = None
+
+
+class Refused(Exception):
+    """The message says what is wrong with the call."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    submission: Submission
+    assignment: str
+    source: Path
+    release: Path
+    result: Path  # where the outcome is kept
+
+
+# In the worker processes
+
+
+def _begin(limits: Limits):
+    global _examiner
+    die_with_parent()
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+    import torch
+
+    torch.set_num_threads(1)
+    _examiner = Examiner(limits)
+
+
+def _examine(job: Job) -> list[str]:
+    """Leaves the outcome in `job.result`; returns the protections that student code ran under."""
+    assignment = Assignment.load(job.assignment, job.source, job.release)
+    try:
+        result = _examiner.examine(job.submission.content(), assignment)
+    except Unreadable as error:
+        result = Result.nothing(assignment, str(error))
+    write(job.result, json.dumps(dataclasses.asdict(result)))
+    return sorted(_examiner.zygote.protections or PROTECTIONS)
+
+
+def _feedback(root: Path, name: str, student: str):
+    global _course
+    if _course is None or _course.root != root:
+        from grading.marks import Course
+
+        _course = Course(root)
+    _course.feedback(name, student)
+
+
+# In the driver
+
+
+def write(path: Path, text: str):
+    """All of it or nothing, whenever the machine stops."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
+        file.write(text)
+    os.replace(file.name, path)
+
+
+def grade(
+    submitted: Path,
+    to: Path | None = None,
+    only: str | None = None,
+    *,
+    workers: int | None = None,
+    limits: Limits | None = None,
+    source: Path = assignments.SOURCE,
+    release: Path = assignments.RELEASE,
+) -> list[Path]:
+    """Grade every assignment that is found in `submitted`. Returns the files of marks."""
+    submitted = Path(submitted).resolve()
+    if not submitted.is_dir():
+        raise Refused(f"there is no folder {submitted}")
+    to = Path(to).resolve() if to else submitted.with_name(submitted.name + "-graded")
+    if to == submitted or to.is_relative_to(submitted) or submitted.is_relative_to(to):
+        raise Refused("marks cannot lie in the folder of submissions, nor the other way round")
+    known = assignments.names(source)
+    if only and only not in known:
+        raise Refused(f"there is no assignment {only}; there are {', '.join(known)}")
+    chosen = [only] if only else _handed_in(submitted, known)
+    if not chosen:
+        raise Refused(
+            f"no notebook in {submitted} is called as an assignment is; "
+            "name it:  make grade SUBMITTED=folder ASSIGNMENT=01_classification_to_regression"
+        )
+    to.mkdir(parents=True, exist_ok=True)
+    to.chmod(0o700)
+    with open(to / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refused(f"{to} is being graded already") from None
+        run = _Class(to, workers or os.cpu_count() or 1, limits or Limits(), source, release)
+        return [run.assignment(submitted, name) for name in chosen]
+
+
+def _handed_in(submitted: Path, known: list[str]) -> list[str]:
+    names = {Path(f).stem for _, _, files in os.walk(submitted) for f in files}
+    return [name for name in known if name in names]
+
+
+class _Class:
+    def __init__(self, to: Path, workers: int, limits: Limits, source: Path, release: Path):
+        from grading.marks import Course
+
+        self.to, self.workers, self.limits = to, workers, limits
+        self.source, self.release = Path(source), Path(release)
+        self.course = Course(to)
+        self.told = False
+
+    def assignment(self, submitted: Path, name: str) -> Path:
+        self.name = name
+        self.current = Assignment.load(name, self.source, self.release)
+        self.version = self.current.version
+        marker = self.to / "state" / name / ".version"
+        if not marker.exists() or marker.read_text() != self.version:
+            self.course.add(name, self.source)
+            write(marker, self.version)
+        submissions = find(submitted, self.current)
+        jobs, again = [], []
+        for submission in submissions:
+            state = self.state(submission)
+            if state.get("digest") != self.digest(submission):
+                jobs.append(self.job(submission))
+            elif state.get("marks") != self.fingerprint(submission):  # marked by hand since
+                again.append(submission)
+        done = len(submissions) - len(jobs) - len(again)
+        if done:
+            print(f"{name}: {done} of {len(submissions)} are graded already", file=sys.stderr)
+        try:
+            self.work(jobs, again)
+        finally:
+            path = self.write_marks(submissions)
+        return path
+
+    def job(self, submission: Submission) -> Job:
+        result = self.to / "results" / self.name / f"{submission.key}.json"
+        return Job(submission, self.name, self.source, self.release, result)
+
+    # What is known of a submission
+
+    def digest(self, submission: Submission) -> str:
+        digest = hashlib.sha256((self.version + repr(self.limits)).encode())
+        try:
+            digest.update(submission.content())
+        except Unreadable as error:
+            digest.update(str(error).encode())
+        return digest.hexdigest()
+
+    def state_path(self, submission: Submission) -> Path:
+        return self.to / "state" / self.name / f"{submission.key}.json"
+
+    def state(self, submission: Submission) -> dict:
+        try:
+            return json.loads(self.state_path(submission).read_text())
+        except (OSError, ValueError):
+            return {}
+
+    def fingerprint(self, submission: Submission) -> list:
+        grades = self.course.grades(self.current, submission.key)
+        return [[name, grade["score"], grade["comment"]] for name, grade in sorted(grades.items())]
+
+    # The work
+
+    def work(self, jobs: list[Job], again: list[Submission]):
+        if not jobs and not again:
+            return
+        bar = tqdm(total=len(jobs) + len(again), desc=self.name, unit="notebook", smoothing=0.05)
+        with bar:
+            left = self._round(jobs, again, min(self.workers, len(jobs) + len(again)), bar)
+            for job in left:  # a worker died; which submission did it? One at a time, to know
+                if self._round([job], [], 1, bar):
+                    reason = "the grader itself failed at this submission: grade it by hand"
+                    result = Result.nothing(self.current, reason)
+                    write(job.result, json.dumps(dataclasses.asdict(result)))
+                    self.record(job)
+                    self.course.feedback(self.name, job.submission.key)
+                    self.finish(job.submission, trouble=True)
+                    bar.update()
+
+    def _round(self, jobs: list[Job], again: list[Submission], workers: int, bar) -> list[Job]:
+        """Returns the jobs that were not finished because a worker process died."""
+        context = multiprocessing.get_context("spawn")
+        unfinished = {job.submission.key: job for job in jobs}
+        pool = concurrent.futures.ProcessPoolExecutor(workers, context, _begin, (self.limits,))
+        try:
+            waiting = {pool.submit(_examine, job): job for job in jobs}
+            writing = {self._write_feedback(pool, s): s for s in again}
+            while waiting or writing:
+                finished, _ = concurrent.futures.wait(
+                    waiting | writing, return_when=concurrent.futures.FIRST_COMPLETED
+                )
+                for future in finished:
+                    if future in waiting:
+                        job = waiting.pop(future)
+                        try:
+                            self.tell(future.result())
+                            self.record(job)
+                        except BrokenProcessPool:
+                            raise
+                        except Exception as error:
+                            self._failed(job, error)
+                        writing[self._write_feedback(pool, job.submission)] = job.submission
+                    else:
+                        submission = writing.pop(future)
+                        future.result()
+                        self.finish(submission)
+                        unfinished.pop(submission.key, None)
+                        bar.update()
+        except BrokenProcessPool:
+            return list(unfinished.values())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        return []
+
+    def _write_feedback(self, pool, submission: Submission):
+        return pool.submit(_feedback, self.to, self.name, submission.key)
+
+    def _failed(self, job: Job, error: Exception):
+        """Our own mistake at one submission must not cost the class its marks."""
+        print(f"{shown(job.submission.student)}: {type(error).__name__}: {error}", file=sys.stderr)
+        kind = type(error).__name__
+        reason = f"the grader itself failed at this submission ({kind}): grade it by hand"
+        write(job.result, json.dumps(dataclasses.asdict(Result.nothing(self.current, reason))))
+        self.record(job)
+
+    def record(self, job: Job):
+        result = Result(**json.loads(job.result.read_text()))
+        self.course.record(self.current, job.submission.key, result)
+
+    def finish(self, submission: Submission, trouble: bool = False):
+        digest = "" if trouble else self.digest(submission)
+        state = {"digest": digest, "marks": self.fingerprint(submission)}
+        write(self.state_path(submission), json.dumps(state))
+
+    def tell(self, protections: list[str]):
+        """Once: which walls stand around student code on this machine."""
+        if self.told:
+            return
+        self.told = True
+        missing = [text for name, text in PROTECTIONS.items() if name not in protections]
+        if missing:
+            tqdm.write(
+                "WARNING: this machine cannot give student code " + "; nor ".join(missing)
+                + ". Read 'What the sandbox protects against' in assignments/README.md first.",
+                file=sys.stderr,
+            )  # fmt: skip
+        else:
+            words = "; ".join(PROTECTIONS.values())
+            tqdm.write(f"Student code runs with {words}.", file=sys.stderr)
+
+    # The marks
+
+    def write_marks(self, submissions: list[Submission]) -> Path:
+        columns = [*self.current.checks, *self.current.written]
+        points = self.current.checks | self.current.written
+        rows = []
+        for submission in submissions:
+            row = {"student": shown(submission.student), "out_of": _number(sum(points.values()))}
+            with contextlib.suppress(Exception):  # not reached before an interruption: an empty row
+                grades = self.course.grades(self.current, submission.key)
+                job = self.job(submission)
+                result = Result(**json.loads(job.result.read_text()))
+                failed = [name for name, passed in result.passed.items() if not passed]
+                waiting = [name for name in self.current.written if grades[name]["waits"]]
+                said = [*result.notes, *(f"{n}: {text}" for n, text in result.messages.items())]
+                row |= {name: _number(grades[name]["score"]) for name in columns}
+                row |= {
+                    "marks": _number(sum(grade["score"] for grade in grades.values())),
+                    "to_mark_by_hand": " ".join(waiting),
+                    "failed_checks": " ".join(failed),
+                    "messages": " | ".join(" ".join(text.split())[:300] for text in said),
+                    "feedback": f"feedback/{submission.key}/{self.name}/{self.name}.html",
+                    "seconds": result.seconds,
+                }
+            rows.append({name: _plain(value) for name, value in row.items()})
+        head = ["student", "marks", "out_of", "to_mark_by_hand", "failed_checks", *columns]
+        head += ["messages", "feedback", "seconds"]
+        path = self.to / "marks" / f"{self.name}.csv"
+        path.parent.mkdir(exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
+            table = csv.DictWriter(file, head, restval="")
+            table.writeheader()
+            table.writerows(rows)
+        os.replace(file.name, path)
+        return path
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"
+
+
+def _plain(value):
+    """Text that a spreadsheet will not take for a formula."""
+    text = str(value)
+    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else value

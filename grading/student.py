@@ -1,0 +1,213 @@
+"""Inside the sandbox: runs the cells of a notebook and answers calls of its functions.
+
+Nothing here is trusted by the grader: student code shares this process and may change all of it. It
+can thereby change what its own functions seem to return, and nothing else.
+"""
+
+import base64
+import builtins
+import contextlib
+import importlib
+import io
+import linecache
+import os
+import socket
+import sys
+import traceback
+
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib_inline.backend_inline import flush_figures
+
+from grading import wire
+
+SHOWN = 10_000  # characters of text kept of one cell
+KINDS = ("text/plain", "image/png")  # of what a cell shows; HTML could run in the teacher's browser
+
+
+def _leave(*_):
+    raise SystemExit("the code asked Python to end")
+
+
+def make_shell() -> InteractiveShell:
+    shell = InteractiveShell.instance(history_load_length=0)
+    shell.history_manager.enabled = False
+    shell._showtraceback = lambda *_: None
+    shell.ask_exit = _leave
+    shell.displayhook.write_output_prompt = lambda: None
+    shell.run_cell("%matplotlib inline", store_history=False)
+    return shell
+
+
+def describe_error(error: BaseException) -> dict:
+    try:
+        message = str(error)
+    except BaseException:
+        message = "(its message cannot be shown)"
+    where = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        if "ipython-input" in frame.filename or frame.filename.startswith("cell "):
+            where.append(f"line {frame.lineno} of its cell: {(frame.line or '').strip()[:100]}")
+    if isinstance(error, SyntaxError) and error.lineno:
+        where.append(f"line {error.lineno} of its cell: {(error.text or '').strip()[:100]}")
+    if isinstance(error, MemoryError) and not message:
+        message = "the memory limit was reached"
+    if isinstance(error, NotImplementedError) and not message:
+        message = "nothing is written here yet"
+    bases = [c.__name__ for c in type(error).__mro__ if getattr(builtins, c.__name__, None) is c]
+    name = type(error).__name__
+    return {"type": name[:100], "bases": bases, "message": message[:2000], "where": where[-3:]}
+
+
+class _Bounded(io.StringIO):
+    """Keeps what is printed up to a length; the rest is dropped."""
+
+    def write(self, text):
+        room = SHOWN - self.tell()
+        super().write(text[: max(room, 0)])
+        return len(text)
+
+
+def withhold(names: list[str]):
+    """Functions that the exercise asks for raise when they are called."""
+    for name in names:
+        *path, attribute = name.split(".")
+        owner = importlib.import_module(path[0])
+        for place, part in enumerate(path[1:], 2):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(".".join(path[:place]))
+            owner = getattr(owner, part)
+        getattr(owner, attribute)  # a name that is none is the assignment's mistake
+
+        def refuse(*_, name=name, **__):
+            raise PermissionError(f"{name} is withheld in this assignment: write it out yourself")
+
+        setattr(owner, attribute, refuse)
+
+
+class Session:
+    def __init__(self, connection: socket.socket, shell: InteractiveShell):
+        self.connection, self.shell = connection, shell
+        self.handles, self.calls = {}, {}
+
+    def keep(self, thing) -> int:
+        self.handles[len(self.handles)] = thing
+        return len(self.handles) - 1
+
+    def cell(self, message, _):
+        # the process of a submission is one thread: nothing interleaves with this capture
+        out, err = _Bounded(), _Bounded()
+        with (
+            capture_output(stdout=False, stderr=False) as shown,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            result = self.shell.run_cell(message["source"], store_history=False)
+            with contextlib.suppress(Exception):
+                flush_figures()
+        outputs = [
+            {"output_type": "stream", "name": name, "text": text.getvalue()}
+            for name, text in (("stdout", out), ("stderr", err))
+            if text.getvalue()
+        ]
+        for rich in shown.outputs[:50]:
+            data = {k: v for k, v in rich.data.items() if k in KINDS}
+            for kind, content in data.items():
+                if isinstance(content, bytes):
+                    data[kind] = base64.b64encode(content).decode()
+                elif kind == "text/plain":
+                    data[kind] = content[:SHOWN]
+            if data:
+                outputs.append({"output_type": "display_data", "data": data, "metadata": {}})
+        error = result.error_before_exec or result.error_in_exec
+        return {"outputs": outputs, "error": describe_error(error) if error else None}, {}
+
+    def lookup(self, message, _):
+        name = message["name"]
+        if name not in self.shell.user_ns:
+            return {"missing": True}, {}
+        tensors = {}
+        return {"value": wire.encode(self.shell.user_ns[name], tensors, self.keep)}, tensors
+
+    def attribute(self, message, _):
+        tensors = {}
+        value = getattr(self.handles[message["handle"]], message["name"])
+        return {"value": wire.encode(value, tensors, self.keep)}, tensors
+
+    def call(self, message, tensors):
+        function = self.handles[message["handle"]]
+        known = lambda coded: self.handles[coded["handle"]]  # noqa: E731
+        arguments, options = wire.decode(message["arguments"], tensors, known)
+        given = list(_tensors_in((arguments, options)))
+        before = [tensor.detach().clone() for tensor in given]
+        with torch.set_grad_enabled(message["grad"]):
+            value = function(*arguments, **options)
+        leaves = [tensor for tensor in given if tensor.requires_grad]
+        grown = [t for t in _tensors_in(value) if t.grad_fn is not None] if message["grad"] else []
+        number = len(self.calls)
+        self.calls[number] = (leaves, grown)
+        changed = [
+            [i, tensor.detach()]
+            for i, (tensor, old) in enumerate(zip(given, before, strict=True))
+            if tensor.shape != old.shape or not torch.equal(tensor.detach(), old)
+        ]
+        sent = {}
+        return {
+            "value": wire.encode(value, sent, self.keep),
+            "changed": wire.encode(changed, sent),
+            "call": number,
+        }, sent
+
+    def backward(self, message, tensors):
+        leaves, grown = self.calls[message["call"]]
+        slopes = wire.decode(message["slopes"], tensors)
+        for leaf in leaves:
+            leaf.grad = None
+        torch.autograd.backward(grown, slopes, retain_graph=True)
+        sent = {}
+        return {"slopes": wire.encode([leaf.grad for leaf in leaves], sent)}, sent
+
+    def prepare(self, message, _):
+        torch.manual_seed(0)
+        withhold(message["withheld"])
+        return {}, {}
+
+    def serve(self):
+        operations = ("cell", "lookup", "attribute", "call", "backward", "prepare")
+        while True:
+            try:
+                message, tensors = wire.receive(self.connection)
+            except wire.Closed:
+                os._exit(0)
+            try:
+                operation = message["do"]
+                assert operation in operations
+                answer, sent = getattr(self, operation)(message, tensors)
+            except BaseException as error:
+                answer, sent = {"raised": describe_error(error)}, {}
+            try:
+                wire.send(self.connection, answer, sent)
+            except wire.Closed:
+                os._exit(0)
+            except BaseException as error:  # for example a value that is no data after all
+                wire.send(self.connection, {"raised": describe_error(error)})
+
+
+def _tensors_in(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _tensors_in(item)
+    elif isinstance(value, dict):
+        yield from _tensors_in(list(value.values()))
+
+
+def quiet():
+    """What student code writes past Python's streams goes nowhere."""
+    sink = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(sink, number)
+    sys.stdin = open(os.devnull)  # noqa: SIM115  (open for the life of the process)
+    linecache.clearcache()
