@@ -60,6 +60,7 @@ class MaskRCNN(FasterRCNN):
     Args: those of `FasterRCNN`, and
         mask_widths: of the convolutions of the mask branch, and of its hidden layer the last one.
         mask_pool_size: side of the features pooled for it; masks are twice as large.
+        mask_cropping: called as `crop_masks` is, which shifts by half a pixel as torchvision does.
 
     **Conventions**: targets also have `masks` (n, H, W), bool or uint8 of 0 and 1, and the losses
     `loss_mask`: binary cross-entropy, mean over the pixels of the samples with an object, 0 without
@@ -107,6 +108,7 @@ class MaskRCNN(FasterRCNN):
         box_detections_per_img: int = 100,
         mask_widths: Sequence[int] = (256, 256, 256, 256),
         mask_pool_size: int = 14,
+        mask_cropping: Callable[..., Tensor] = crop_masks,
     ) -> None:
         super().__init__(
             num_classes,
@@ -144,6 +146,7 @@ class MaskRCNN(FasterRCNN):
             box_detections_per_img=box_detections_per_img,
         )
         self.mask_pool_size = mask_pool_size
+        self.mask_cropping = mask_cropping
         # inside roi_heads, where torchvision has them too
         self.roi_heads.mask_head = MaskHead(self.backbone.out_channels, mask_widths)
         self.roi_heads.mask_predictor = MaskPredictor(mask_widths[-1], mask_widths[-1], num_classes)
@@ -177,7 +180,9 @@ class MaskRCNN(FasterRCNN):
         logits = self.mask_logits(levels, boxes, sizes)  # (n, K, 28, 28)
         logits = logits[torch.arange(len(labels), device=labels.device), labels]
         wanted = [
-            crop_masks(target["masks"], image_boxes, sample.objects[positive], logits.shape[-1])
+            self.mask_cropping(
+                target["masks"], image_boxes, sample.objects[positive], logits.shape[-1]
+            )
             for target, sample, positive, image_boxes in zip(
                 targets, samples, positives, boxes, strict=True
             )

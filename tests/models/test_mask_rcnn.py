@@ -3,6 +3,7 @@ import inspect
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cvcourse.models.faster_rcnn import FasterRCNN
 from cvcourse.models.mask_rcnn import MaskRCNN
@@ -90,6 +91,18 @@ def test_another_pooling_reaches_boxes_and_masks():
     images, targets = small_batch(masks=True)
     model(images, targets)
     assert asked == [(1, 4, 224.0), (1, 7, 224.0)]
+
+
+def test_another_cropping_gives_the_head_its_targets():
+    def nothing(masks, boxes, index, size):
+        assert len(boxes) == len(index)
+        return torch.zeros(len(boxes), size, size)
+
+    images, targets = small_batch(masks=True)
+    model = small_detector(MaskRCNN, mask_cropping=nothing).train()
+    nn.init.constant_(model.roi_heads.mask_predictor.mask_fcn_logits.bias, -50)
+    nn.init.zeros_(model.roi_heads.mask_predictor.mask_fcn_logits.weight)
+    assert model(images, targets)["loss_mask"] < 1e-6
 
 
 def test_names_of_old_checkpoints_are_understood():
