@@ -98,6 +98,33 @@ def test_detect_asks_in_batches_and_keeps_the_mode(kept):
     assert [len(f["boxes"]) for f in found] == list(range(6))
 
 
+def test_propose_asks_the_first_stage(kept):
+    model = Oracle([])
+    model.propose = lambda images: [{"boxes": image[0, :2, :4]} for image in images]
+    found = detecting.propose(model.train(), kept.images, batch_size=4)
+    assert model.training
+    assert all(
+        torch.equal(f["boxes"], i[0, :2, :4]) for f, i in zip(found, kept.images, strict=True)
+    )
+
+
+def test_gain_of_average_precision_is_paired(kept):
+    every = [{**t, "scores": torch.ones(len(t["boxes"]))} for t in kept.targets]
+    half = [f if i % 2 else {k: v[:0] for k, v in f.items()} for i, f in enumerate(every)]
+    gain, low, high = detecting.average_precision_gain(every, half, kept.targets, n=50)
+    assert gain == 1 - coco_average_precision(half, kept.targets)["map"]
+    assert 0 <= low < gain < high <= 1
+    assert detecting.average_precision_gain(half, half, kept.targets, n=5) == (0, 0, 0)
+    shifted = [{**f, "boxes": f["boxes"] + 2} for f in every]
+    at_half = detecting.average_precision_gain(
+        every, shifted, kept.targets, iou_thresholds=(0.5,), n=5
+    )
+    at_most = detecting.average_precision_gain(
+        every, shifted, kept.targets, iou_thresholds=(0.95,), n=5
+    )
+    assert at_half[0] < at_most[0] == 1
+
+
 def test_interval_of_average_precision(kept):
     found = [{**t, "scores": torch.ones(len(t["boxes"]))} for t in kept.targets]
     assert detecting.average_precision_interval(found, kept.targets, n=20) == (1, 1, 1)
