@@ -21,6 +21,7 @@ from cvcourse.models._detection_inputs import (
     IMAGENET_STD,
     Size,
     check_targets,
+    resize_boxes,
 )
 from cvcourse.models.faster_rcnn import FasterRCNN, RegionSample
 from cvcourse.ops import crop_masks, multiscale_roi_align, paste_masks
@@ -163,6 +164,40 @@ class MaskRCNN(FasterRCNN):
             size = tuple(image.shape[-2:])
             found["masks"] = paste_masks(found["masks"], found["boxes"], size)[:, None]
         return detections
+
+    @torch.no_grad()
+    def segment(
+        self, images: list[Tensor], boxes: list[Float[Tensor, "_ 4"]]
+    ) -> list[dict[str, Tensor]]:
+        """What is in the given boxes of each image, such as those that a person has drawn.
+
+        As detections, one for each box and in their order: `boxes` as given, the likeliest of the
+        `labels` besides the background, its `scores`, and `masks`.
+        """
+        batch, _ = self.prepare(images, training=self.training)
+        levels = self.backbone(batch.tensors)
+        resized = [
+            resize_boxes(of_image.to(image.device, image.dtype), original_size, size)
+            for image, of_image, size, original_size in zip(
+                images, boxes, batch.sizes, batch.original_sizes, strict=True
+            )
+        ]
+        logits, _ = self.roi_heads(levels, resized, batch.sizes)
+        scores, labels = logits.softmax(1)[:, 1:].max(1)
+        labels = labels + 1
+        logits = self.mask_logits(levels, resized, batch.sizes)
+        masks = logits[torch.arange(len(labels), device=labels.device), labels].sigmoid()
+        counts = [len(of_image) for of_image in boxes]
+        split = (each.split(counts) for each in (labels, scores, masks))
+        return [
+            {
+                "boxes": of_image,
+                "labels": label,
+                "scores": score,
+                "masks": paste_masks(mask, of_image.to(mask), tuple(image.shape[-2:]))[:, None],
+            }
+            for image, of_image, label, score, mask in zip(images, boxes, *split, strict=True)
+        ]
 
     def roi_losses(
         self,

@@ -80,6 +80,26 @@ def test_options_of_faster_rcnn_are_the_same_and_reach_it():
     assert model.prepare.max_size == 77
 
 
+def test_masks_in_given_boxes_are_those_of_detections_there():
+    images, targets = small_batch(masks=True)
+    model = small_detector(MaskRCNN, min_size=96, box_score_thresh=0.0).eval()  # resized by half
+    with torch.no_grad():
+        detections = model(images)
+    answers = model.segment(images, [found["boxes"] for found in detections])
+    alike = 0
+    for found, answer in zip(detections, answers, strict=True):
+        assert answer["masks"].shape == found["masks"].shape
+        assert answer["boxes"].equal(found["boxes"])
+        same = found["labels"] == answer["labels"]
+        alike += int(same.sum())
+        torch.testing.assert_close(answer["masks"][same], found["masks"][same], atol=1e-4, rtol=0)
+        assert ((answer["scores"] > 0) & (answer["scores"] < 1)).all()
+    assert alike > 5
+    (none, some) = model.segment(images, [torch.zeros(0, 4), targets[1]["boxes"]])
+    assert none["masks"].shape == (0, 1, 64, 64)
+    assert len(some["labels"]) == len(targets[1]["boxes"])
+
+
 def test_another_pooling_reaches_boxes_and_masks():
     asked = []
 
