@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cvcourse.classroom.polygon_editor import PolygonEditor
 from cvcourse.data.polygons import (
+    level_outlines,
     mask_to_polygons,
     polygon_area,
     polygons_to_mask,
@@ -33,12 +34,15 @@ def polygon_iou(polygon: np.ndarray, mask: Tensor) -> float:
 def points_by_hand(mask: Tensor, *, goal: float = 0.9) -> int:
     """The corners to click until a polygon overlaps the mask by `goal`.
 
-    The fewest among simplifications of the outline, from coarse to fine; all of its corners where
-    none will do, as for a mask in pieces.
+    The fewest among simplifications of two outlines of the mask, along the edges of its pixels and
+    between their centres, from coarse to fine; all corners where none will do, as for pieces.
     """
-    outline = longest_outline(mask)
-    simpler = (simplify_polygon(outline, tolerance) for tolerance in TOLERANCES)
-    return next((len(p) for p in simpler if polygon_iou(p, mask) >= goal), len(outline))
+    counts = []
+    for outline in (longest_outline(mask), level_outlines(mask.numpy())[0]):
+        simpler = (simplify_polygon(outline, tolerance) for tolerance in TOLERANCES)
+        good = (len(polygon) for polygon in simpler if polygon_iou(polygon, mask) >= goal)
+        counts.append(next(good, len(outline)))
+    return min(counts)
 
 
 def points_with_model(

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from cvcourse.data.polygons import (
     coco_annotation,
     coco_dataset,
+    level_outlines,
     mask_to_polygons,
     mask_to_runs,
     polygon_area,
@@ -39,6 +40,23 @@ class TestPolygons:
         polygons = mask_to_polygons(mask)
         assert np.array_equal(polygons_to_mask(polygons, mask.shape), mask)
         assert sum(polygon_area(p) for p in polygons) == mask.sum()
+
+    def test_outlines_of_a_soft_mask_lie_between_the_pixels(self):
+        y, x = np.indices((60, 50)) + 0.5
+        soft = 1 / (1 + np.exp(np.hypot(x - 25, y - 30) - 20))
+        (outline,) = level_outlines(soft)
+        np.testing.assert_allclose(np.hypot(*(outline - (25, 30)).T), 20, atol=0.02)
+        assert polygon_area(outline) == pytest.approx(np.pi * 400, rel=1e-3)
+
+    def test_outlines_of_a_level_longest_first_holes_the_other_way_and_closed_at_the_border(self):
+        mask = np.zeros((12, 12))
+        mask[2:9, 0:9] = 1
+        mask[4:6, 4:6] = 0
+        outline, hole = level_outlines(mask)
+        assert polygon_area(outline) == 63 - 0.5  # corners are cut
+        assert polygon_area(hole) == -(4 - 0.5)
+        assert outline.min(0).tolist() == [0, 2]
+        assert level_outlines(np.zeros((4, 4))) == []
 
     @settings(max_examples=100, deadline=None)
     @given(MASKS)
