@@ -259,14 +259,17 @@ def imagenet_backbone(**options) -> ResNetFPN:
 
 
 def detect(
-    model: nn.Module, images: Sequence[Tensor], *, batch_size: int = 50
+    model: nn.Module, images: Sequence[Tensor], *, batch_size: int | None = None
 ) -> list[dict[str, Tensor]]:
-    """What a detector finds in each image (3, H, W), on the CPU; the model's mode is kept."""
+    """What a detector finds in each image (3, H, W), on the CPU; the model's mode is kept.
+
+    batch_size: None is 50 scenes, or 8 pictures as large as photographs.
+    """
     return _ask(model, model, images, batch_size)
 
 
 def propose(
-    model: nn.Module, images: Sequence[Tensor], *, batch_size: int = 50
+    model: nn.Module, images: Sequence[Tensor], *, batch_size: int | None = None
 ) -> list[dict[str, Tensor]]:
     """What the first stage of a two-stage detector finds; otherwise as `detect`."""
     return _ask(model, model.propose, images, batch_size)
@@ -274,8 +277,10 @@ def propose(
 
 @torch.no_grad()
 def _ask(
-    model: nn.Module, question: Callable, images: Sequence[Tensor], batch_size: int
+    model: nn.Module, question: Callable, images: Sequence[Tensor], batch_size: int | None
 ) -> list[dict[str, Tensor]]:
+    if batch_size is None:
+        batch_size = 50 if all(max(image.shape[1:]) <= 256 for image in images) else 8
     device = next(model.parameters()).device
     training = model.training
     model.eval()
