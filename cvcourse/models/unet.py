@@ -169,7 +169,5 @@ def _distance_to(
         squares.append((here[:, None] - there) ** 2)  # (rows, mask's rows), (columns, its columns)
     vertical, horizontal = squares
     outside = ~mask[tuple(inner)]
-    vertical = (
-        vertical[:, :, None].masked_fill(outside, torch.inf).amin(1)
-    )  # (rows, mask's columns)
-    return tuple(window), (vertical[:, None] + horizontal).amin(2).sqrt()
+    within_column = vertical[:, :, None].masked_fill(outside, torch.inf).amin(1)
+    return tuple(window), (within_column[:, None] + horizontal).amin(2).sqrt()
