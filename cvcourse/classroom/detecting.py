@@ -323,6 +323,7 @@ def average_precision_gain(
     targets: Sequence[dict[str, Tensor]],
     *,
     iou_thresholds: Sequence[float] = COCO_IOU_THRESHOLDS,
+    iou_type: str = "bbox",
     n: int = 100,
     seed: int = 0,
 ) -> tuple[float, float, float]:
@@ -330,12 +331,15 @@ def average_precision_gain(
 
     The 95% bootstrap interval is paired: each time, both are scored on the same drawn pictures, so
     where 0 is outside it, the difference is real. iou_thresholds: (0.5,) compares AP50; default
-    COCO's ten, for AP.
+    COCO's ten, for AP. iou_type: "segm" compares `masks`.
     """
 
     def score(found: Sequence[dict], chosen: Sequence[int]) -> float:
         report = coco_average_precision(
-            [found[i] for i in chosen], [targets[i] for i in chosen], iou_thresholds=iou_thresholds
+            [found[i] for i in chosen],
+            [targets[i] for i in chosen],
+            iou_type=iou_type,
+            iou_thresholds=iou_thresholds,
         )
         return float(report["map"])
 

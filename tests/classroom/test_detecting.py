@@ -123,6 +123,10 @@ def test_gain_of_average_precision_is_paired(kept):
         every, shifted, kept.targets, iou_thresholds=(0.95,), n=5
     )
     assert at_half[0] < at_most[0] == 1
+    of_masks = detecting.average_precision_gain(
+        every, shifted, kept.targets, iou_thresholds=(0.95,), iou_type="segm", n=5
+    )
+    assert of_masks == (0, 0, 0)
 
 
 def test_interval_of_average_precision(kept):
