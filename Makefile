@@ -52,7 +52,7 @@ assignments: $(TEACH_READY)
 
 grade: $(TEACH_READY)
 	@test -n "$(SUBMITTED)" || { echo "Which folder? Call for example  make grade SUBMITTED=~/week1"; exit 2; }
-	@$(PY) -m grading grade "$(SUBMITTED)" $(if $(TO),--to "$(TO)") $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(WORKERS),--workers $(WORKERS))
+	@$(PY) -m grading grade "$(SUBMITTED)" $(if $(TO),--to "$(TO)") $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(WORKERS),--workers $(WORKERS)) $(foreach limit,$(LIMITS),--limit $(limit))
 
 gpu: $(TEST_READY)
 	$(PY) scripts/gpu.py

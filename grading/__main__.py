@@ -1,8 +1,11 @@
 """python -m grading assignments | grade: what `make assignments` and `make grade` call."""
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
+
+from grading.limits import Limits
 
 
 def main() -> int:
@@ -15,6 +18,13 @@ def main() -> int:
     grade.add_argument("--to", type=Path, help="where marks go (default: SUBMITTED-graded)")
     grade.add_argument("--assignment", help="default: every one that is found in the folder")
     grade.add_argument("--workers", type=int, help="default: all cores")
+    grade.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=NUMBER",
+        help=f"other than {dataclasses.asdict(Limits())}",
+    )
     options = parser.parse_args()
     if options.command == "assignments":
         from grading.release import generate_all
@@ -25,8 +35,16 @@ def main() -> int:
     from grading.batch import grade as grade_class
 
     try:
+        limits = Limits(**{k: int(v) for k, v in (text.split("=") for text in options.limit)})
+    except (TypeError, ValueError) as error:
+        parser.error(f"--limit: {error}")
+    try:
         paths = grade_class(
-            options.submitted, options.to, options.assignment, workers=options.workers
+            options.submitted,
+            options.to,
+            options.assignment,
+            workers=options.workers,
+            limits=limits,
         )
     except Refused as error:
         print(f"cvcourse: {error}", file=sys.stderr)

@@ -73,6 +73,11 @@ class Assignment:
         return list(self.source.metadata.get("cvcourse", {}).get("withheld", []))
 
     @property
+    def in_place(self) -> list[str]:
+        """Functions whose purpose is to change their arguments."""
+        return list(self.source.metadata.get("cvcourse", {}).get("in_place", []))
+
+    @property
     def functions(self) -> dict[str, set[str]]:
         """What each exercise cell defines at its top level."""
         cells = [cell for cell in self.release.cells if kind_of(cell) == "exercise"]

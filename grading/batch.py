@@ -59,15 +59,20 @@ def _begin(limits: Limits):
     _examiner = Examiner(limits)
 
 
-def _examine(job: Job) -> list[str]:
-    """Leaves the outcome in `job.result`; returns the protections that student code ran under."""
+def _ready() -> list[str]:
+    """Starts one student process; returns the protections that it runs under."""
+    _examiner.zygote.start(_examiner.limits).end()
+    return sorted(_examiner.zygote.protections)
+
+
+def _examine(job: Job):
+    """Leaves the outcome in `job.result`."""
     assignment = Assignment.load(job.assignment, job.source, job.release)
     try:
         result = _examiner.examine(job.submission.content(), assignment)
     except Unreadable as error:
         result = Result.nothing(assignment, str(error))
     write(job.result, json.dumps(dataclasses.asdict(result)))
-    return sorted(_examiner.zygote.protections or PROTECTIONS)
 
 
 def _feedback(root: Path, name: str, student: str):
@@ -147,7 +152,15 @@ class _Class:
         self.version = self.current.version
         marker = self.to / "state" / name / ".version"
         if not marker.exists() or marker.read_text() != self.version:
-            self.course.add(name, self.source)
+            try:
+                self.course.add(name, self.source)
+            except RuntimeError as error:
+                if "Cannot add or remove cells" not in str(error):
+                    raise
+                raise Refused(
+                    f"{name} has other cells than when {self.to} was begun, and the gradebook "
+                    "cannot change that: grade into a new folder (TO=...)"
+                ) from None
             write(marker, self.version)
         submissions = find(submitted, self.current)
         jobs, again = [], []
@@ -217,6 +230,8 @@ class _Class:
         unfinished = {job.submission.key: job for job in jobs}
         pool = concurrent.futures.ProcessPoolExecutor(workers, context, _begin, (self.limits,))
         try:
+            if not self.told:
+                self.tell(pool.submit(_ready).result())
             waiting = {pool.submit(_examine, job): job for job in jobs}
             writing = {self._write_feedback(pool, s): s for s in again}
             while waiting or writing:
@@ -227,7 +242,7 @@ class _Class:
                     if future in waiting:
                         job = waiting.pop(future)
                         try:
-                            self.tell(future.result())
+                            future.result()
                             self.record(job)
                         except BrokenProcessPool:
                             raise
@@ -241,6 +256,8 @@ class _Class:
                         unfinished.pop(submission.key, None)
                         bar.update()
         except BrokenProcessPool:
+            if not self.told:
+                raise Refused("no student process can be started on this machine") from None
             return list(unfinished.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -268,8 +285,6 @@ class _Class:
 
     def tell(self, protections: list[str]):
         """Once: which walls stand around student code on this machine."""
-        if self.told:
-            return
         self.told = True
         missing = [text for name, text in PROTECTIONS.items() if name not in protections]
         if missing:

@@ -9,6 +9,7 @@ import contextlib
 import html
 import io
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def _error(name: str, text: str) -> dict:
     return {"output_type": "error", "ename": name, "evalue": text, "traceback": [f"{name}: {text}"]}
 
 
+def harmless(markdown: str) -> str:
+    """Markdown without live HTML and without links, which may lead to `javascript:`."""
+    no_tags = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", markdown)  # what HTML takes for the start of one
+    return re.sub(r"\](?=\s*[(\[:])", "&#93;", no_tags)
+
+
 class Course:
     """An nbgrader course in a folder, with its gradebook."""
 
@@ -69,7 +76,6 @@ class Course:
             ClearHiddenTests,  # feedback names what failed, and does not show next year's tests
             CSSHTMLHeaderPreprocessor,
         ]
-        config.HTMLExporter.sanitize_html = True  # students write HTML, teachers open it
         self.api = NbGraderAPI(config=config)
         self.api.log_level = logging.ERROR
 
@@ -90,6 +96,11 @@ class Course:
             checks = [cell for cell in assignment.release.cells if kind_of(cell) == "check"]
             result.outputs = {cell.id: [_error("Nothing to grade", reason)] for cell in checks}
         notebook = nbformat.from_dict(notebook)
+        for cell in notebook.cells:  # shown in the teacher's browser, here and in Formgrader
+            if cell.cell_type == "markdown" and (
+                kind_of(cell) == "written" or cell.id.startswith("own-")
+            ):
+                cell.source = harmless(cell.source)
         if result.notes:
             listed = "\n".join(f"- {html.escape(note)}" for note in result.notes)
             text = f"**What the grader noticed**\n\n{listed}"

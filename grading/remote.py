@@ -1,13 +1,16 @@
 """What a check sees of the student's notebook: functions and objects of the student process.
 
 A check is written as if the student's functions were in its own notebook. `Names.find("f")` gives a
-stand-in: calling it sends the arguments over, and the value comes back. Also carried over:
-gradients, changes made to tensor arguments in place, and exceptions (a ValueError there is a
-ValueError here).
+stand-in: calling it sends the arguments over, and the value comes back. Gradients come back too,
+and exceptions (a ValueError there is a ValueError here). Changes made to arguments in place stay
+there, so that no answer can bend the numbers that it is compared with; functions listed as
+`in_place` are the exception.
 """
 
 import builtins
+from collections.abc import Collection
 
+import numpy as np
 import torch
 
 from grading import wire
@@ -48,8 +51,8 @@ class _Across(torch.autograd.Function):
 class Names:
     """The names of one student process."""
 
-    def __init__(self, student: Student):
-        self.student = student
+    def __init__(self, student: Student, in_place: Collection[str] = ()):
+        self.student, self.in_place = student, in_place
 
     def _ask(self, tensors=None, **message):
         try:
@@ -69,25 +72,33 @@ class Names:
         answer, tensors = self._ask(do="lookup", name=name)
         if answer.get("missing"):
             raise Missing(name)
-        return self._value(answer.get("value"), tensors)
+        value = self._value(answer.get("value"), tensors)
+        if isinstance(value, StandIn):
+            value.__dict__["_in_place"] = name in self.in_place
+        return value
 
     def attribute(self, handle: int, name: str):
         answer, tensors = self._ask(do="attribute", handle=handle, name=name)
         return self._value(answer.get("value"), tensors)
 
-    def call(self, handle: int, arguments, options):
+    def call(self, handle: int, arguments, options, in_place: bool):
         given = list(_tensors_in((arguments, options)))
         leaves = [tensor for tensor in given if tensor.requires_grad]
         grad = bool(leaves) and torch.is_grad_enabled()
         sent = {}
         coded = wire.encode((arguments, options), sent, _own_handle)
         answer, tensors = self._ask(
-            sent, do="call", handle=handle, arguments=coded, grad=torch.is_grad_enabled()
+            sent,
+            do="call",
+            handle=handle,
+            arguments=coded,
+            grad=torch.is_grad_enabled(),
+            in_place=in_place,
         )
         value = self._value(answer.get("value"), tensors)
-        for place, content in self._value(answer.get("changed", []), tensors):
-            with torch.no_grad():
-                given[place].detach().copy_(content)
+        if in_place:
+            for tensor, content in zip(given, self._value(answer["given"], tensors), strict=True):
+                tensor.detach().copy_(content)
         grown = [tensor for tensor in _tensors_in(value) if tensor.requires_grad]
         if grad and grown:
             joined = _Across.apply(self, answer["call"], grown, *leaves)
@@ -101,18 +112,26 @@ class Names:
         return self._value(answer.get("slopes"), tensors)
 
 
+_OF_DATA = {name for kind in (torch.Tensor, np.ndarray, list, dict, str) for name in dir(kind)}
+_OF_DATA -= set(dir(torch.nn.Module))
+
+
 class StandIn:
     """A function or object of the student's: may be called, and its attributes read."""
 
     def __init__(self, names: Names, handle: int, kind: str):
-        self.__dict__.update(_names=names, _handle=handle, _kind=kind)
+        self.__dict__.update(_names=names, _handle=handle, _kind=kind, _in_place=False)
 
     def __call__(self, *arguments, **options):
-        return self._names.call(self._handle, arguments, options)
+        return self._names.call(self._handle, arguments, options, self._in_place)
 
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in _OF_DATA:  # else an object of the student's could say that it equals anything
+            raise TypeError(
+                f"this is the student's {self._kind}, no tensor, array, list or dictionary"
+            )
         return self._names.attribute(self._handle, name)
 
     def __repr__(self):

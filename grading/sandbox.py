@@ -35,14 +35,16 @@ class StudentRaised(Exception):
 
 
 def environment() -> dict[str, str]:
-    """What student code sees of the grader's environment: where programs are, and one thread."""
+    """What a warm parent has of the grader's environment; student code has another HOME."""
     kept = {
-        name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ") if name in os.environ
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+        if name in os.environ
     }
     one = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     kept |= {f"{name}_NUM_THREADS": "1" for name in one}
     kept |= {"CUDA_VISIBLE_DEVICES": "", "CVCOURSE_DEVICE": "cpu", "CVCOURSE_SCALE": "small"}
-    return kept | {"MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent"}
+    return kept | {"MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 class Zygote:

@@ -140,24 +140,17 @@ class Session:
         known = lambda coded: self.handles[coded["handle"]]  # noqa: E731
         arguments, options = wire.decode(message["arguments"], tensors, known)
         given = list(_tensors_in((arguments, options)))
-        before = [tensor.detach().clone() for tensor in given]
         with torch.set_grad_enabled(message["grad"]):
             value = function(*arguments, **options)
         leaves = [tensor for tensor in given if tensor.requires_grad]
         grown = [t for t in _tensors_in(value) if t.grad_fn is not None] if message["grad"] else []
         number = len(self.calls)
         self.calls[number] = (leaves, grown)
-        changed = [
-            [i, tensor.detach()]
-            for i, (tensor, old) in enumerate(zip(given, before, strict=True))
-            if tensor.shape != old.shape or not torch.equal(tensor.detach(), old)
-        ]
         sent = {}
-        return {
-            "value": wire.encode(value, sent, self.keep),
-            "changed": wire.encode(changed, sent),
-            "call": number,
-        }, sent
+        answer = {"value": wire.encode(value, sent, self.keep), "call": number}
+        if message["in_place"]:
+            answer["given"] = wire.encode([tensor.detach() for tensor in given], sent)
+        return answer, sent
 
     def backward(self, message, tensors):
         leaves, grown = self.calls[message["call"]]

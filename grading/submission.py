@@ -103,14 +103,13 @@ def _choose(folder: Path, assignment: Assignment) -> tuple[Path | None, str]:
     exact = [path for path in paths if path.name == f"{assignment.name}.ipynb"]
     if exact:
         return exact[0], ""
-    keys = {key_of(cell) for cell in assignment.release.cells if kind_of(cell) != "text"}
     for path in paths:  # renamed by the student, a browser or a learning platform
         try:
             cells, _ = read(Submission(folder.name, "", path).content())
+            rebuild(cells, assignment)
         except Unreadable:
             continue
-        if keys & {cell.key for cell in cells}:
-            return path, ""
+        return path, ""
     if paths:
         others = ", ".join(path.name for path in paths[:3])
         return None, f"no notebook of {assignment.name} was handed in, but {others}"
@@ -182,30 +181,36 @@ def rebuild(cells: list[Cell], assignment: Assignment) -> tuple[nbformat.Noteboo
     anchored: dict[str, list] = {}
     last = ""
     for index, (cell, key) in enumerate(zip(cells, keys, strict=True)):
-        if key and chosen.get(key) == index:
+        if not key:
+            anchored.setdefault(last, []).append((index, cell))
+        elif chosen[key] == index:
             last = key
-        elif key and kinds[key] in ("check", "set-up", "text") and cell.kind == "code":
-            last = key  # a second copy of what is the teacher's
-        elif not key or kinds[key] in ("exercise", "written"):
-            place = _before(key, release) if key else last  # an earlier try runs before the last
-            anchored.setdefault(place, []).append((index, cell))
+        elif kinds[key] not in ("check", "set-up"):  # an earlier try runs before the last
+            anchored.setdefault(_before(key, release), []).append((index, cell))
 
     built = nbformat.v4.new_notebook(metadata=assignment.release.metadata)
     _append_own(built, anchored.get("", []))
     for cell in release:
         key = key_of(cell)
-        copy = nbformat.from_dict(cell)
-        if key in chosen:
-            text = cells[chosen[key]].text
-            if kinds[key] in ("exercise", "written"):
+        copy, kind = nbformat.from_dict(cell), kinds[key]
+        text = cells[chosen[key]].text if key in chosen else None
+        changed = text is not None and text.rstrip() != cell.source.rstrip()
+        if kind in ("exercise", "written"):
+            if text is None:
+                notes.append(f"cell {key} is missing from the notebook: it counts as not answered")
+            else:
                 copy["source"] = text
-            elif kinds[key] != "text" and text.rstrip() != cell.source.rstrip():
+        elif kind in ("check", "set-up"):
+            if text is None:
+                notes.append(f"cell {key} was missing from the notebook and was put back")
+            elif changed:
                 notes.append(f"cell {key} was changed; the original was used")
-        elif kinds[key] in ("exercise", "written"):
-            notes.append(f"cell {key} is missing from the notebook: it counts as not answered")
-        elif kinds[key] in ("check", "set-up"):
-            notes.append(f"cell {key} was missing from the notebook and was put back")
-        built.cells.append(copy)
+        elif cell.cell_type == "code":  # an experiment: students change it, or leave it out
+            copy["source"] = text
+        elif changed:  # written into the question instead of the answer: kept below it
+            anchored.setdefault(key, []).insert(0, (chosen[key], cells[chosen[key]]))
+        if copy["source"] is not None:
+            built.cells.append(copy)
         _append_own(built, anchored.get(key, []))
     return built, notes
 
