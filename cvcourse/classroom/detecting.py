@@ -17,6 +17,8 @@ from cvcourse.data import real
 from cvcourse.data.scenes import Scenes, collate
 from cvcourse.metrics import bootstrap_interval, coco_average_precision
 from cvcourse.metrics.coco_average_precision import COCO_IOU_THRESHOLDS
+from cvcourse.models._detection_inputs import resize_boxes
+from cvcourse.models.faster_rcnn import FasterRCNN, restore_boxes
 from cvcourse.models.fpn import ResNetFPN
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, load_pretrained
 from cvcourse.models.resnet import BasicBlock
@@ -273,6 +275,34 @@ def propose(
 ) -> list[dict[str, Tensor]]:
     """What the first stage of a two-stage detector finds; otherwise as `detect`."""
     return _ask(model, model.propose, images, batch_size)
+
+
+@torch.no_grad()
+def second_look(
+    model: FasterRCNN, images: Sequence[Tensor], boxes: Sequence[Tensor], *, batch_size: int = 10
+) -> list[dict[str, Tensor]]:
+    """What the second stage finds where it is told to look; otherwise as `detect`.
+
+    boxes: for each image (n, 4), in its pixels, in the place of proposals.
+    """
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    found = []
+    for i in range(0, len(images), batch_size):
+        some = [image.to(device) for image in images[i : i + batch_size]]
+        batch, _ = model.prepare(some, training=False)
+        given = [
+            resize_boxes(b.to(device), old, new)
+            for b, old, new in zip(
+                boxes[i : i + batch_size], batch.original_sizes, batch.sizes, strict=True
+            )
+        ]
+        answers = model.roi_detections(model.backbone(batch.tensors), given, batch.sizes)
+        for answer in restore_boxes(answers, batch):
+            found.append({key: value.cpu() for key, value in answer.items()})
+    model.train(training)
+    return found
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from cvcourse.classroom import detecting, fit
 from cvcourse.classroom.run import Run
 from cvcourse.data import real
 from cvcourse.metrics import coco_average_precision
+from cvcourse.models.faster_rcnn import FasterRCNN
 from cvcourse.models.resnet import ResNet
 from tests.data.conftest import voc  # noqa: F401 (a fixture)
 
@@ -106,6 +107,29 @@ def test_propose_asks_the_first_stage(kept):
     assert all(
         torch.equal(f["boxes"], i[0, :2, :4]) for f, i in zip(found, kept.images, strict=True)
     )
+
+
+@pytest.mark.parametrize("min_size", [None, 60])
+def test_second_look_at_its_own_proposals_is_detection(kept, min_size):
+    torch.manual_seed(0)
+    model = FasterRCNN(
+        5,
+        backbone=detecting.small_backbone(pretrained=False),
+        min_size=min_size,
+        anchor_sizes=((16,), (32,), (48,)),
+        aspect_ratios=(1.0,),
+        rpn_post_nms_top_n_test=5,
+        roi_levels=("0", "1", "2"),
+        box_score_thresh=0.0,
+    )
+    boxes = [found["boxes"] for found in detecting.propose(model, kept.images)]
+    found = detecting.second_look(model, kept.images, boxes, batch_size=4)
+    assert model.training
+    for ours, theirs in zip(found, detecting.detect(model, kept.images), strict=True):
+        assert len(ours["boxes"])
+        torch.testing.assert_close(ours["boxes"], theirs["boxes"], atol=1e-3, rtol=0)
+        torch.testing.assert_close(ours["scores"], theirs["scores"])
+        assert torch.equal(ours["labels"], theirs["labels"])
 
 
 def test_gain_of_average_precision_is_paired(kept):
