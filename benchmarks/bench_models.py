@@ -112,7 +112,6 @@ def _classifier(
             inputs=lambda: (formula_batch(shape),),
             ours=run(ours),
             peers={"torchvision": run(theirs)},
-            target={"torchvision": 1.0},
             rtol=1e-3,
             atol=1e-3,
         )
@@ -135,7 +134,6 @@ def _detector(
             inputs=lambda: detection_batch(masks=masks),
             ours=run(ours),
             peers={"torchvision": run(theirs)},
-            target={"torchvision": 1.0},
             different=("torchvision",) if random_samples and what == "training step" else (),
             rtol=1e-3,
             atol=5e-3,
@@ -212,7 +210,8 @@ Written by `python -m benchmarks.bench_models`. Machine: {cpu()}, {os.cpu_count(
 {threads} thread{"s" if threads > 1 else ""}; torch {torch.__version__}, torchvision
 {torchvision.__version__} (its compiled operators); float32, eager. Median (quartiles) of
 alternating runs in one process, same weights; outputs were compared before timing, except where *
-marks that both draw samples at random.
+marks that both draw samples at random. Where both call the same convolutions and nothing else
+counts, the ratio can only be 1; it varied by 0.04 from run to run on a machine with other work.
 
 {HEAD}
 {body}
