@@ -5,6 +5,7 @@
 file. A submission is done again only when it, the assignment or the grader has changed.
 """
 
+import collections
 import concurrent.futures
 import contextlib
 import csv
@@ -232,9 +233,12 @@ class _Class:
         try:
             if not self.told:
                 self.tell(pool.submit(_ready).result())
-            waiting = {pool.submit(_examine, job): job for job in jobs}
+            queue, waiting = collections.deque(jobs), {}
             writing = {self._write_feedback(pool, s): s for s in again}
-            while waiting or writing:
+            while queue or waiting or writing:
+                while queue and len(waiting) < 2 * workers:  # or feedback would come after all else
+                    job = queue.popleft()
+                    waiting[pool.submit(_examine, job)] = job
                 finished, _ = concurrent.futures.wait(
                     waiting | writing, return_when=concurrent.futures.FIRST_COMPLETED
                 )
@@ -251,8 +255,7 @@ class _Class:
                         writing[self._write_feedback(pool, job.submission)] = job.submission
                     else:
                         submission = writing.pop(future)
-                        future.result()
-                        self.finish(submission)
+                        self._finish(submission, future)
                         unfinished.pop(submission.key, None)
                         bar.update()
         except BrokenProcessPool:
@@ -265,6 +268,16 @@ class _Class:
 
     def _write_feedback(self, pool, submission: Submission):
         return pool.submit(_feedback, self.to, self.name, submission.key)
+
+    def _finish(self, submission: Submission, future):
+        try:
+            future.result()
+        except BrokenProcessPool:
+            raise
+        except Exception as error:  # the marks are there; the next call tries the feedback again
+            print(f"{shown(submission.student)}: no feedback: {error}", file=sys.stderr)
+        else:
+            self.finish(submission)
 
     def _failed(self, job: Job, error: Exception):
         """Our own mistake at one submission must not cost the class its marks."""

@@ -10,7 +10,7 @@ MIB = 2**20
 class Limits:
     """All are per submission, except `memory` (per process) and the two waiting times."""
 
-    cpu: int = 60  # seconds of processor time of one process
+    cpu: int = 30  # seconds of processor time of one process
     cell: float = 90.0  # seconds to wait for one cell
     call: float = 60.0  # seconds to wait for one call of a student's function
     total: float = 300.0  # seconds to wait altogether

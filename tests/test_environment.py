@@ -43,6 +43,16 @@ def test_base_needs_torch_numpy_and_jaxtyping_alone():
     assert set(ranges(PROJECT["dependencies"])) == {"torch", "numpy", "jaxtyping"}
 
 
+def test_learners_do_not_get_the_grader_and_tests_do():
+    makefile = (ROOT / "Makefile").read_text()
+    extras = dict(re.findall(r"^\$\((\w+)_READY\):.*\n.*\"\$\(VENV\)\" (\S+)", makefile, re.M))
+    assert extras["LESSONS"] == "lessons"
+    assert {"teach", "test"} <= set(extras["TEST"].split(","))
+    assert not [line for line in EXTRAS["lessons"] if "nbgrader" in line]
+    assert re.search(r"^lab: \$\(LESSONS_READY\)$", makefile, re.M)
+    assert re.search(r"^grade: \$\(TEACH_READY\)$", makefile, re.M)
+
+
 def test_constraints_are_exact_and_inside_the_ranges():
     assert pins()["torch"] == "2.13.0"
     for line in itertools.chain(PROJECT["dependencies"], *EXTRAS.values()):
