@@ -46,12 +46,12 @@ def points_by_hand(mask: Tensor, *, goal: float = 0.9) -> int:
 
 
 def points_with_model(
-    editor: PolygonEditor, box: Tensor, mask: Tensor, *, goal: float = 0.9
+    editor: PolygonEditor, box: Tensor, mask: Tensor, *, goal: float = 0.9, patience: int = 12
 ) -> int:
     """The points to place until the editor's polygon for `box` (4,) overlaps the mask by `goal`.
 
     The box is two, and each drag (`best_drag`) one. Where nothing is proposed, and once the drags
-    are as many as `points_by_hand`, those are added: the polygon is drawn anew.
+    are as many as `points_by_hand` or `patience`, those by hand are added: it is drawn anew.
     """
     before, by_hand = editor.points, points_by_hand(mask, goal=goal)
     count, editor.reach = len(editor.outlines), 1e-3  # it hits what it aims at
@@ -61,8 +61,9 @@ def points_with_model(
     if len(editor.outlines) == count:
         return editor.points - before + by_hand
     places = _places_on(longest_outline(mask))
+    most = 2 + min(by_hand, patience)
     while polygon_iou(editor.outlines[-1].polygon, mask) < goal:
-        if editor.points - before >= by_hand + 2:
+        if editor.points - before >= most:
             return editor.points - before + by_hand
         start, end = best_drag(editor.outlines[-1].polygon, mask, places)
         editor.press(*start)

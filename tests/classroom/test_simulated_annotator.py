@@ -73,6 +73,8 @@ def test_without_help_it_draws():
     hopeless = np.array([(0, 0), (50, 0), (0, 50), (50, 50), (0, 25), (50, 25)] * 3, float)
     taken = points_with_model(editor_that_proposes(hopeless), BOX, mask_of(HOUSE), goal=0.98)
     assert 5 < taken <= 2 + 5 + 5
+    taken = points_with_model(editor_that_proposes(hopeless), BOX, mask_of(HOUSE), patience=1)
+    assert taken == 2 + 1 + 5
 
 
 def test_other_polygons_of_the_picture_are_left_alone():
