@@ -20,7 +20,14 @@ REMEDY = "make it anew with data_scripts/lesson_weights.py, or small_backbone.py
 CHOICES = ("", "train", "save")
 
 
-def trained(run: Run, name: str, model: nn.Module, train: Callable[[], History]) -> History:
+def trained(
+    run: Run,
+    name: str,
+    model: nn.Module,
+    train: Callable[[], History],
+    *,
+    lesson: str | None = None,
+) -> History:
     """Give `model` the weights that `train()` gives, and return the history of that training.
 
     At scale small they are read from `lessons/weights/`, where `NN-NAME-HASH.safetensors` holds
@@ -30,6 +37,7 @@ def trained(run: Run, name: str, model: nn.Module, train: Callable[[], History])
     replaces the files.
 
     name: words and hyphens, one for each call in a lesson. train: calls `fit` on `model`.
+    lesson: the number of another lesson, whose file this is; it is then never written here.
 
     **Conventions**: the file's first 8 digits of SHA-256 are in its name and verified; safetensors
     hold no code. A saved history has one row in ten, and all rows with validations. PyTorch's
@@ -43,13 +51,16 @@ def trained(run: Run, name: str, model: nn.Module, train: Callable[[], History])
     choice = os.environ.get("CVCOURSE_WEIGHTS", "")
     if choice not in CHOICES:
         raise ValueError(f"CVCOURSE_WEIGHTS must be 'train' or 'save', not {choice!r}")
-    stem = f"{run.record_name}-{name}"
+    stem = f"{lesson or run.record_name}-{name}"
+    if lesson is not None and choice == "save":
+        choice = ""
     if run.scale == "small" and not choice:
         told = load_shared(model.to(run.device), stem)
         if is_first_process():
             minutes = float(told["cpu_seconds"]) / 60
+            where = "this cell" if lesson is None else f"lesson {lesson}"
             print(
-                f"{stem}: trained by this cell in {minutes:.1f} minutes of one CPU core; "
+                f"{stem}: trained by {where} in {minutes:.1f} minutes of one CPU core; "
                 "CVCOURSE_WEIGHTS=train trains anew"
             )
         history = History(json.loads(told["history"]))

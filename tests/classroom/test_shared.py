@@ -64,6 +64,19 @@ def test_names_that_begin_alike_are_different_files(lesson):
     assert lesson(name="net")[0][0].bias.tolist() == [1, 1]
 
 
+def test_weights_of_another_lesson_are_read_and_never_written(lesson, run, monkeypatch, capsys):
+    lesson("save")
+    files = list(shared.folder().iterdir())
+    later = begin("09 Fast", seed=3)
+    for choice in ("", "save"):
+        monkeypatch.setenv("CVCOURSE_WEIGHTS", choice)
+        model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+        trained(later, "small-net", model, lambda: pytest.fail("trained"), lesson="04")
+        assert model[0].bias.tolist() == [1, 1]
+    assert "trained by lesson 04" in capsys.readouterr().out
+    assert list(shared.folder().iterdir()) == files
+
+
 def test_trains_here_where_asked(lesson):
     lesson("train")
     assert lesson.trainings == 1
