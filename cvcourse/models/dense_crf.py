@@ -278,13 +278,12 @@ def _bilateral_filter(
 
     def blur(q: Tensor) -> Tensor:
         q = q * height_one
-        grid = q.new_zeros(vertices, len(q))
+        grid = q.new_zeros(len(q), vertices)
         for index, weight in corners:
-            grid = grid.index_add(0, index, (q * weight).T)
-        grid = grid.unflatten(0, sizes)  # (*sizes, classes)
+            grid.index_add_(1, index, q * weight)
         for axis, gaussian in enumerate(gaussians):
-            grid = torch.tensordot(gaussian, grid, dims=([1], [axis])).movedim(0, axis)
-        grid = grid.flatten(0, -2)
-        return sum(weight[:, None] * grid[index] for index, weight in corners).T * height_one
+            lines = grid.view(-1, sizes[axis], prod(sizes[axis + 1 :]))
+            grid = (gaussian @ lines).view_as(grid)
+        return sum(weight * grid.index_select(1, index) for index, weight in corners) * height_one
 
     return blur
