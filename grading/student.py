@@ -143,7 +143,7 @@ class Session:
         with torch.set_grad_enabled(message["grad"]):
             value = function(*arguments, **options)
         leaves = [tensor for tensor in given if tensor.requires_grad]
-        grown = [t for t in _tensors_in(value) if t.grad_fn is not None] if message["grad"] else []
+        grown = [t for t in _tensors_in(value) if t.requires_grad] if message["grad"] else []
         number = len(self.calls)
         self.calls[number] = (leaves, grown)
         sent = {}

@@ -134,6 +134,14 @@ def test_gradients_of_functions(names):
         assert not f(x, w)[0].requires_grad
 
 
+def test_gradients_through_what_is_only_passed_on(names):
+    f = names("def f(x):\n    return x, 2 * x").find("f")
+    x = torch.ones(2, requires_grad=True)
+    same, twice = f(x)
+    (same + twice).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
 def test_exceptions_keep_their_builtin_class(names):
     f = names("class Odd(ValueError): pass\ndef f():\n    raise Odd('three')").find("f")
     with pytest.raises(ValueError, match=r"Odd: three \(line 4 of its cell: raise Odd"):
