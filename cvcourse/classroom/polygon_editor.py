@@ -156,12 +156,12 @@ class PolygonEditor:
 
     def _propose(self, box: tuple[float, float, float, float]) -> None:
         if self.propose is None:
-            self.message = "there is no model to ask"
+            self.message = "There is no model to ask"
             return
         self.points += 2
         found = self.propose(self.images[self.work.picture], torch.tensor(box))
         if found is None or len(found[0]) < 3:
-            self.message = "the model finds no outline in this box"
+            self.message = "The model finds no outline in this box"
             return
         polygon, label = found
         self._remember()
@@ -169,7 +169,7 @@ class PolygonEditor:
         self.work.selected = (len(self.outlines) - 1, None)
         self.tool = "edit"
         name = self.class_names[label]
-        self.message = f"the model says: {name}, {len(polygon)} corners. Drag those that are off"
+        self.message = f"The model says: {name}, {len(polygon)} corners. Drag those that are off"
 
     # ---- keys and buttons
 
@@ -192,7 +192,7 @@ class PolygonEditor:
     def close(self) -> None:
         """Join the last corner of the draft to the first."""
         if len(self.work.draft) < 3:
-            self.message = "a polygon needs three corners"
+            self.message = "A polygon needs three corners"
             return
         self._remember()
         self.outlines.append(Outline(np.array(self.work.draft), self.label))
