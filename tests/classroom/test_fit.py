@@ -1,6 +1,5 @@
 import copy
 import math
-import os
 import signal
 
 import pytest
@@ -225,7 +224,7 @@ class TestInterruption:
             nonlocal calls
             calls += 1
             if calls == 7:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             return tiny.loss(model, batch)
 
         calls = 0
@@ -242,8 +241,8 @@ class TestInterruption:
 
     def test_second_ctrl_c_ends_at_once(self, model):
         def impatient(model, batch):
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             raise AssertionError("still here")
 
         with pytest.raises(KeyboardInterrupt):
