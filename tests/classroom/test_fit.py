@@ -216,6 +216,15 @@ class TestValidation:
             quick(model, validate=lambda m: {"loss": 0.0})
 
 
+@pytest.fixture
+def _ctrl_c_interrupts():
+    """As in a terminal, also where pytest was started in the background, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_ctrl_c_interrupts")
 class TestInterruption:
     def test_ctrl_c_ends_after_the_step_and_resumes_exactly(self, tmp_path, capsys):
         whole, _ = tiny.train()
