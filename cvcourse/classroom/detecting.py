@@ -335,16 +335,13 @@ def average_precision_interval(
 
     iou_thresholds: (0.5,) gives AP50; of several, the mean. iou_type: "segm" compares `masks`.
     """
-
-    def score(chosen: Sequence[int]) -> float:
-        found, true = [detections[i] for i in chosen], [targets[i] for i in chosen]
-        report = coco_average_precision(
-            found, true, iou_type=iou_type, iou_thresholds=iou_thresholds
-        )
-        return float(report["map"])
-
-    generator = torch.Generator().manual_seed(seed)
-    return bootstrap_interval(range(len(targets)), statistic=score, n=n, generator=generator)
+    options = {"iou_type": iou_type, "iou_thresholds": iou_thresholds}
+    return bootstrap_interval(
+        range(len(targets)),
+        statistic=lambda chosen: _average_precision(detections, targets, chosen, **options),
+        n=n,
+        generator=torch.Generator().manual_seed(seed),
+    )
 
 
 def average_precision_gain(
@@ -363,22 +360,28 @@ def average_precision_gain(
     where 0 is outside it, the difference is real. iou_thresholds: (0.5,) compares AP50; default
     COCO's ten, for AP. iou_type: "segm" compares `masks`.
     """
+    options = {"iou_type": iou_type, "iou_thresholds": iou_thresholds}
 
-    def score(found: Sequence[dict], chosen: Sequence[int]) -> float:
-        report = coco_average_precision(
-            [found[i] for i in chosen],
-            [targets[i] for i in chosen],
-            iou_type=iou_type,
-            iou_thresholds=iou_thresholds,
+    def gain(chosen: Sequence[int]) -> float:
+        ours, theirs = (
+            _average_precision(found, targets, chosen, **options) for found in (detections, others)
         )
-        return float(report["map"])
+        return ours - theirs
 
     return bootstrap_interval(
         range(len(targets)),
-        statistic=lambda chosen: score(detections, chosen) - score(others, chosen),
+        statistic=gain,
         n=n,
         generator=torch.Generator().manual_seed(seed),
     )
+
+
+def _average_precision(
+    detections: Sequence[dict], targets: Sequence[dict], chosen: Sequence[int], **options
+) -> float:
+    """Of the chosen pictures; one may be chosen several times."""
+    found, true = [detections[i] for i in chosen], [targets[i] for i in chosen]
+    return float(coco_average_precision(found, true, **options)["map"])
 
 
 def validation(dataset: Kept) -> Callable[[nn.Module], dict[str, float]]:
