@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from cvcourse.classroom import fit, warmup_cosine
-from cvcourse.classroom.detecting import SHAPES, SIDE, WIDTH, Kept, shape_scenes
-from cvcourse.classroom.shared import save_shared
-from cvcourse.models.resnet import BasicBlock, ResNet
+from cvcourse.classroom.subjects.detecting import SHAPES, SIDE, WIDTH, Kept, shape_scenes
+from cvcourse.classroom.training.weights import save_shared
+from cvcourse.models.backbones.resnet import BasicBlock, ResNet
 from cvcourse.ops import roi_align
 
 MEAN, STD = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]

@@ -5,8 +5,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from cvcourse.classroom import colour_of, draw_boxes, draw_image, style
-from cvcourse.classroom.fields import flow_colours
+from cvcourse.classroom import colour_of, draw_boxes, draw_image
+from cvcourse.classroom.figures import style
+from cvcourse.classroom.figures.fields import flow_colours
 from cvcourse.data.scenes import CLASSES, Clips
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "answers.png"

@@ -8,8 +8,9 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from cvcourse.classroom import records, style
+from cvcourse.classroom import records
 from cvcourse.classroom.device import choose_device, choose_scale, describe_device, is_first_process
+from cvcourse.classroom.figures import style
 
 Choice = TypeVar("Choice")
 

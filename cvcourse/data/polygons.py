@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from cvcourse.models.polygon import polygons_to_masks
+from cvcourse.ops.polygons_to_masks import polygons_to_masks
 
 # right, down, left, up: with the mask on the right-hand side, around an object clockwise
 _STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))

@@ -16,7 +16,7 @@ from urllib.request import Request, urlopen
 import torch
 from torch import Tensor, nn
 
-from cvcourse.models.frozen_batch_norm import FrozenBatchNorm2d
+from cvcourse.models.backbones.frozen_batch_norm import FrozenBatchNorm2d
 
 _HOST = "https://download.pytorch.org/models/"
 TORCHVISION_WEIGHTS = {

@@ -17,6 +17,7 @@ from cvcourse.ops.max_unpool import max_unpool
 from cvcourse.ops.multiscale_roi_align import fpn_level, multiscale_roi_align
 from cvcourse.ops.nms import batched_nms, nms
 from cvcourse.ops.paste_masks import paste_masks
+from cvcourse.ops.polygons_to_masks import polygons_to_masks
 from cvcourse.ops.roi_align import roi_align
 from cvcourse.ops.roi_pool import roi_pool
 from cvcourse.ops.soft_nms import soft_nms
@@ -45,6 +46,7 @@ __all__ = [
     "multiscale_roi_align",
     "nms",
     "paste_masks",
+    "polygons_to_masks",
     "remove_small_boxes",
     "roi_align",
     "roi_pool",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from cvcourse.classroom import checkpoint as checkpoints
+from cvcourse.classroom.training import checkpoint as checkpoints
 from tests.classroom import tiny
 
 VARIANTS = {

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from cvcourse.models.fpn import ResNetFPN
-from cvcourse.models.resnet import BasicBlock
+from cvcourse.models.backbones.fpn import ResNetFPN
+from cvcourse.models.backbones.resnet import BasicBlock
 
 SIZES = ((8,), (16,), (32,))
 OPTIONS = {

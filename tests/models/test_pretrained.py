@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch import nn
 
-from cvcourse.models.frozen_batch_norm import FrozenBatchNorm2d
+from cvcourse.models.backbones.frozen_batch_norm import FrozenBatchNorm2d
+from cvcourse.models.backbones.resnet import BasicBlock, ResNet, ResNetFeatures
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, download, load_pretrained
-from cvcourse.models.resnet import BasicBlock, ResNet, ResNetFeatures
 
 pytestmark = pytest.mark.as_user  # the paths of pytest are given as they are
 TINY = {"block": BasicBlock, "depths": (1, 1), "width": 4}

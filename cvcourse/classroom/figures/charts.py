@@ -1,0 +1,175 @@
+"""Charts of numbers: training curves, and confusion between classes."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cvcourse.classroom.figures import style
+from cvcourse.classroom.history import History
+
+MARKERS = "osD^vPX"
+LINES = ("-", "--", "-.", ":")
+
+
+def show_curves(
+    curves: History | Mapping[str, History | Sequence[float] | tuple[Sequence, Sequence]],
+    *,
+    title: str | None = None,
+    xlabel: str = "step",
+    ylabel: str = "loss",
+    names: Sequence[str] | None = None,
+    log: bool = False,
+    alt: str | None = None,
+) -> Figure:
+    """Curves over training steps, or over anything else.
+
+    curves: a `History`, whose loss is drawn at the left and whose validation at the right; several
+        of them by name, whose losses (and other `names`) are compared in one panel each; or
+        sequences of values, or pairs (x, y) of sequences, by name.
+    names: of a `History`, what to draw, one panel each. log: logarithmic loss or y axis.
+
+    **Conventions**: what was recorded at each of 50 or more steps is drawn faintly, and over it its
+    moving average over a 15th of the steps; learning rates are not drawn unless named.
+    """
+    if isinstance(curves, History):
+        curves, single = {"": curves}, True
+    else:
+        curves, single = dict(curves), False
+    if not curves:
+        raise ValueError("curves must contain at least one curve")
+    if all(isinstance(curve, History) for curve in curves.values()):
+        figure = _histories(curves, names, xlabel, log)
+        title = title or ("Training" if single else "Training compared")
+    else:
+        figure, axes = plt.subplots()
+        for i, (name, curve) in enumerate(curves.items()):
+            x, y = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
+            _line(axes, _values(x), _values(y), i, name)
+        axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
+        axes.legend()
+        title = title or f"{ylabel} against {xlabel}"
+    for axes in figure.axes:
+        axes.grid(True, axis="y")
+    figure.suptitle(title)
+    return style.describe(figure, alt or f"{title}. {_ends(figure)}")
+
+
+def show_confusion(
+    matrix,
+    class_names: Sequence[str] | None = None,
+    *,
+    title: str,
+    normalise: bool = True,
+    alt: str | None = None,
+) -> Figure:
+    """A confusion matrix, true classes in rows and predicted ones in columns.
+
+    matrix: (classes, classes) counts. normalise: colours and numbers are shares of each row; rows
+        without any example stay empty.
+    """
+    counts = _values(matrix)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
+        raise ValueError(f"matrix must have the shape (classes, classes), but has {counts.shape}")
+    classes = len(counts)
+    names = [str(i) for i in range(classes)] if class_names is None else list(class_names)
+    if len(names) != classes:
+        raise ValueError(f"class_names must be {classes} names, but are {len(names)}")
+    totals = counts.sum(1, keepdims=True)
+    shown = np.divide(counts, totals, out=np.full_like(counts, np.nan), where=totals > 0)
+    if not normalise:
+        shown = counts
+    side = min(style.WIDTH - 0.7, max(3.4, 1.6 + 0.42 * classes))
+    figure, axes = plt.subplots(figsize=(side + 0.7, side))
+    highest = 1.0 if normalise else max(float(counts.max()), 1.0)
+    picture = axes.imshow(shown, cmap="cividis", vmin=0, vmax=highest)
+    if classes <= 15:
+        for (row, column), value in np.ndenumerate(shown):
+            if np.isfinite(value) and value > 0:
+                ink = "black" if value > 0.55 * highest else "white"
+                text = f"{value:.2f}" if normalise else f"{value:.0f}"
+                axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5)
+    for row in np.flatnonzero(~np.isfinite(shown).any(1)):
+        axes.text((classes - 1) / 2, row, "no examples", ha="center", va="center", color="0.4")
+    turn = {"rotation": 45, "ha": "right"} if max(map(len, names)) > 3 else {}
+    axes.set_xticks(range(classes), names, **turn)
+    axes.set_yticks(range(classes), names)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.spines[:].set_visible(False)
+    label = "share of the true class" if normalise else "examples"
+    figure.colorbar(picture, ax=axes, label=label, shrink=0.8)
+    figure.suptitle(title)
+    accuracy = np.trace(counts) / max(counts.sum(), 1)
+    return style.describe(
+        figure,
+        alt or f"{title}. {classes} classes, {accuracy:.1%} of examples on the diagonal.",
+    )
+
+
+def _histories(curves: dict, names, xlabel: str, log: bool) -> Figure:
+    recorded = list(dict.fromkeys(name for curve in curves.values() for name in curve.names()))
+    every_step = [n for n in recorded if n != "lr" and any(n in c[0] for c in curves.values() if c)]
+    sometimes = [name for name in recorded if name != "lr" and name not in every_step]
+    if names is not None:
+        panels = [[name] for name in names]
+    elif len(curves) > 1:
+        panels = [["loss"], *([name] for name in sometimes)]
+    else:
+        panels = [every_step, *([name] for name in sometimes)]
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    size = (style.WIDTH, 3.4 * rows if columns > 1 else 3.8)
+    figure, grid = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        several = len(curves) > 1 or len(panel) > 1
+        for i, (run, name) in enumerate((run, name) for run in curves for name in panel):
+            steps, values = curves[run].curve(name)
+            label = run if len(curves) > 1 else name
+            _line(axes, _values(steps), _values(values), i, label if several else None)
+        axes.set(xlabel=xlabel, ylabel="loss" if panel == every_step else panel[0])
+        if log and panel[0] in every_step:
+            axes.set_yscale("log")
+        if several:
+            axes.legend()
+    for axes in list(grid.flat)[len(panels) :]:
+        axes.axis("off")
+    return figure
+
+
+def _line(axes: Axes, x: np.ndarray, y: np.ndarray, index: int, label: str | None) -> None:
+    colour = style.COLOURS[index % 7]
+    look = {"color": colour, "label": label, "linestyle": LINES[index // 7 % 4]}
+    if len(y) >= 50:
+        axes.plot(x, y, color=colour, alpha=0.25, linewidth=0.9)
+        axes.plot(x, _moving_average(y, max(3, len(y) // 15)), **look)
+    else:
+        marker = MARKERS[index % len(MARKERS)]
+        axes.plot(x, y, marker=marker, markersize=4.5, **look)
+
+
+def _moving_average(y: np.ndarray, width: int) -> np.ndarray:
+    """The mean of up to `width` values around each, fewer at the ends."""
+    weights = np.ones(width)
+    return np.convolve(y, weights, "same") / np.convolve(np.ones(len(y)), weights, "same")
+
+
+def _values(numbers) -> np.ndarray:
+    if isinstance(numbers, torch.Tensor):
+        numbers = numbers.detach().cpu()
+    return np.asarray(numbers, dtype=float)
+
+
+def _ends(figure: Figure) -> str:
+    """In words: where each curve begins and ends."""
+    told = []
+    for axes in figure.axes:
+        for line in axes.get_lines():
+            if line.get_alpha() is None and len(line.get_ydata()):
+                y = line.get_ydata()
+                own = line.get_label()
+                name = axes.get_ylabel() if own.startswith("_") else own
+                told.append(f"{name} goes from {y[0]:.3g} to {y[-1]:.3g}")
+    return "; ".join(told) + "."

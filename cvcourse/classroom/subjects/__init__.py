@@ -1,0 +1,1 @@
+"""What several lessons of one subject share; imported by module."""

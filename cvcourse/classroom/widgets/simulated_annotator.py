@@ -1,0 +1,102 @@
+"""In the place of the person at a `PolygonEditor`: somebody who knows the mask, and never slips."""
+
+import itertools
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvcourse.classroom.widgets.polygon_editor import PolygonEditor
+from cvcourse.data.polygons import (
+    level_outlines,
+    mask_to_polygons,
+    polygon_area,
+    polygons_to_mask,
+    simplify_polygon,
+)
+from cvcourse.ops.polygons_to_masks import polygons_to_masks
+
+TOLERANCES = np.arange(8, 0, -0.25)  # pixels
+PLACES = 16  # along an outline, besides its corners
+
+
+def longest_outline(mask: Tensor) -> np.ndarray:
+    """The outline (corners, 2) of a mask's largest piece, without its holes."""
+    return max(mask_to_polygons(mask.numpy()), key=polygon_area)
+
+
+def polygon_iou(polygon: np.ndarray, mask: Tensor) -> float:
+    """Overlap of a polygon (n, 2) with a mask (H, W)."""
+    inside, mask = polygons_to_mask([polygon], tuple(mask.shape)), mask.numpy()
+    return float((inside & mask).sum() / max((inside | mask).sum(), 1))
+
+
+def points_by_hand(mask: Tensor, *, goal: float = 0.9) -> int:
+    """The corners to click until a polygon overlaps the mask by `goal`.
+
+    The fewest among simplifications of two outlines of the mask, along the edges of its pixels and
+    between their centres, from coarse to fine; all corners where none will do, as for pieces.
+    """
+    counts = []
+    for outline in (longest_outline(mask), level_outlines(mask.numpy())[0]):
+        simpler = (simplify_polygon(outline, tolerance) for tolerance in TOLERANCES)
+        good = (len(polygon) for polygon in simpler if polygon_iou(polygon, mask) >= goal)
+        counts.append(next(good, len(outline)))
+    return min(counts)
+
+
+def points_with_model(
+    editor: PolygonEditor, box: Tensor, mask: Tensor, *, goal: float = 0.9, patience: int = 12
+) -> int:
+    """The points to place until the editor's polygon for `box` (4,) overlaps the mask by `goal`.
+
+    The box is two, and each drag (`best_drag`) one. Where nothing is proposed, and once the drags
+    are as many as `points_by_hand` or `patience`, those by hand are added: it is drawn anew.
+    """
+    before, by_hand = editor.points, points_by_hand(mask, goal=goal)
+    count, editor.reach = len(editor.outlines), 1e-3  # it hits what it aims at
+    editor.choose_tool("box")
+    editor.press(*box[:2].tolist())
+    editor.release(*box[2:].tolist())
+    if len(editor.outlines) == count:
+        return editor.points - before + by_hand
+    places = _places_on(longest_outline(mask))
+    most = 2 + min(by_hand, patience)
+    while polygon_iou(editor.outlines[-1].polygon, mask) < goal:
+        if editor.points - before >= most:
+            return editor.points - before + by_hand
+        start, end = best_drag(editor.outlines[-1].polygon, mask, places)
+        editor.press(*start)
+        editor.release(*end)
+    return editor.points - before
+
+
+def best_drag(
+    polygon: np.ndarray, mask: Tensor, places: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of all drags of a corner or of an edge's middle to one of `places`, the most helpful.
+
+    polygon (n, 2), mask (H, W), places (m, 2). Gives where it starts and where it ends.
+    """
+    middles = (polygon + np.roll(polygon, -1, axis=0)) / 2
+    shapes, drags = [], []
+    for k, place in itertools.product(range(len(polygon)), places):
+        moved = polygon.copy()
+        moved[k] = place
+        shapes += [np.insert(moved, k, place, axis=0), np.insert(polygon, k + 1, place, axis=0)]
+        drags += [(polygon[k], place), (middles[k], place)]
+    ends = np.concatenate([polygon, places])  # all shapes lie between them
+    (left, top), (right, bottom) = ends.min(0).astype(int), np.ceil(ends.max(0)).astype(int)
+    part = mask[top:bottom, left:right]  # the rest is alike for all
+    masks = polygons_to_masks(torch.from_numpy(np.stack(shapes) - (left, top)), tuple(part.shape))
+    overlaps = (masks & part).sum((1, 2)) / (masks | part).sum((1, 2)).clamp(min=1)
+    return drags[int(overlaps.argmax())]
+
+
+def _places_on(outline: np.ndarray) -> np.ndarray:
+    """Where one may aim at: the outline's corners to the pixel, and places at equal distances."""
+    closed = np.concatenate([outline, outline[:1]])
+    along = np.concatenate([[0], np.linalg.norm(np.diff(closed, axis=0), axis=1).cumsum()])
+    wanted = np.linspace(0, along[-1], PLACES, endpoint=False)
+    between = np.stack([np.interp(wanted, along, closed[:, axis]) for axis in (0, 1)], axis=1)
+    return np.concatenate([simplify_polygon(outline, 1.0), between])

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import torch
+
+from cvcourse.classroom import History, show_confusion, show_curves
+from cvcourse.classroom.figures import style
+
+
+def history(steps=10, every=5, scale=1.0):
+    rows = [{"step": i, "epoch": 0, "lr": 0.1, "loss": scale / i} for i in range(1, steps + 1)]
+    for row in rows[every - 1 :: every]:
+        row["accuracy"] = scale * row["step"] / 10
+    return History(rows)
+
+
+def lines(axes):
+    return {line.get_label(): line.get_xydata().T.tolist() for line in axes.get_lines()}
+
+
+class TestShowCurves:
+    def test_history_has_loss_and_validation(self):
+        figure = show_curves(history())
+        loss, accuracy = figure.axes
+        assert (loss.get_xlabel(), loss.get_ylabel()) == ("step", "loss")
+        np.testing.assert_allclose(
+            next(iter(lines(loss).values())), [range(1, 11), [1 / i for i in range(1, 11)]]
+        )
+        assert next(iter(lines(accuracy).values())) == [[5, 10], [0.5, 1.0]]
+        assert "loss goes from 1 to 0.1" in style.alt_text(figure)
+        assert figure.get_suptitle() == "Training"
+
+    def test_parts_of_the_loss_share_a_panel(self):
+        run = History([{**row, "box": 0.1} for row in history(every=20)])
+        (axes,) = show_curves(run).axes
+        assert list(lines(axes)) == ["loss", "box"]
+
+    def test_histories_are_compared_by_name(self):
+        figure = show_curves({"focal": history(), "CE": history(scale=2)}, title="Compared")
+        for axes in figure.axes:
+            assert list(lines(axes)) == ["focal", "CE"]
+            assert [text.get_text() for text in axes.get_legend().get_texts()] == ["focal", "CE"]
+        assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "accuracy"]
+
+    def test_named_panels_only(self):
+        figure = show_curves(history(), names=["lr"])
+        assert [axes.get_ylabel() for axes in figure.axes] == ["lr"]
+        assert show_curves(history(), names=["loss"], log=True).axes[0].get_yscale() == "log"
+
+    def test_long_curves_are_smoothed_over_their_noise(self):
+        axes = show_curves({"x": np.tile([0.0, 2.0], 100)}, ylabel="noise").axes[0]
+        faint, smooth = axes.get_lines()
+        assert faint.get_alpha() < 0.5
+        assert set(faint.get_ydata()) == {0.0, 2.0}
+        middle = smooth.get_ydata()[20:-20]
+        assert np.abs(middle - 1).max() < 0.1
+
+    def test_moving_average_at_the_ends(self):
+        smooth = show_curves({"x": range(60)}).axes[0].get_lines()[1].get_ydata()  # 4 wide
+        np.testing.assert_allclose(smooth[[0, 1, 2, 59]], [0.5, 1.0, 1.5, 58])
+
+    def test_pairs_tensors_and_labels(self):
+        curves = {"recall": ([0.0, 0.5], torch.tensor([1.0, 0.2])), "precision": [0.3, 0.9]}
+        (axes,) = show_curves(curves, xlabel="threshold", ylabel="share").axes
+        assert lines(axes) == {
+            "recall": [[0.0, 0.5], pytest.approx([1.0, 0.2])],
+            "precision": [[0, 1], [0.3, 0.9]],
+        }
+        assert axes.get_xlabel() == "threshold"
+        assert len({line.get_marker() for line in axes.get_lines()}) == 2
+
+    def test_nothing(self):
+        with pytest.raises(ValueError, match="at least one curve"):
+            show_curves({})
+
+    def test_unknown_name(self):
+        with pytest.raises(KeyError, match="mIoU"):
+            show_curves(history(), names=["mIoU"])
+
+
+class TestShowConfusion:
+    MATRIX = torch.tensor([[8, 2, 0], [1, 4, 0], [0, 0, 0]])
+
+    def test_shares_of_the_true_class(self):
+        figure = show_confusion(self.MATRIX, ["cat", "dog", "cow"], title="Animals")
+        axes = figure.axes[0]
+        shown = np.ma.filled(axes.get_images()[0].get_array().astype(float), np.nan)
+        np.testing.assert_allclose(shown[:2], [[0.8, 0.2, 0], [0.2, 0.8, 0]])
+        assert np.isnan(shown[2]).all()
+        texts = [text.get_text() for text in axes.texts]
+        assert texts == ["0.80", "0.20", "0.20", "0.80", "no examples"]
+        assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
+        assert [t.get_text() for t in axes.get_xticklabels()] == ["cat", "dog", "cow"]
+        assert "80.0% of examples on the diagonal" in style.alt_text(figure)
+
+    def test_counts(self):
+        axes = show_confusion(self.MATRIX, title="Counts", normalise=False).axes[0]
+        assert [text.get_text() for text in axes.texts] == ["8", "2", "1", "4"]
+
+    @pytest.mark.parametrize(
+        ("matrix", "names", "said"),
+        [
+            (torch.ones(2, 3), None, r"\(classes, classes\), but has \(2, 3\)"),
+            (torch.ones(2, 2), ["a"], "class_names must be 2 names, but are 1"),
+        ],
+    )
+    def test_bad_arguments(self, matrix, names, said):
+        with pytest.raises(ValueError, match=said):
+            show_confusion(matrix, names, title="x")

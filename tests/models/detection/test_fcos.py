@@ -1,0 +1,95 @@
+import pytest
+import torch
+from torch import nn
+
+from cvcourse.models.backbones.fpn import LastLevelP6P7, ResNetFPN
+from cvcourse.models.detection.fcos import FCOS, boxes_from_distances, centerness_of
+from tests import oracle
+from tests.models import golden
+from tests.models.small import small_detector
+
+NAME = "fcos_resnet50_fpn"
+
+
+@pytest.fixture(scope="module")
+def model():
+    return golden.build_as(NAME, FCOS)
+
+
+@pytest.fixture(scope="module")
+def run(model):
+    stages = golden.capture(model, ["backbone", "head"])
+    with torch.no_grad():
+        return model(oracle.detection_batch(torch.float64)[0]), stages
+
+
+def test_state_dict_is_torchvisions(model):
+    meta, _ = oracle.model_golden(NAME)
+    assert {k: list(v.shape) for k, v in model.state_dict().items()} == meta["state_dict"]
+
+
+def test_levels(run):
+    golden.assert_levels_are_golden(run[1]["backbone"], NAME)
+
+
+def test_head(run):
+    _, arrays = oracle.model_golden(NAME)
+    for output, values in run[1]["head"].items():
+        golden.assert_close(values, arrays[f"head/{output}"], atol=1e-4)
+
+
+def test_detections(run):
+    golden.assert_detections_are_golden(run[0], NAME)
+
+
+def test_training():
+    golden.assert_training_is_golden(
+        golden.build_as(NAME, FCOS), NAME, "frozen_bn_f64", gradients_of=""
+    )
+
+
+def test_training_with_batch_norm():
+    with torch.device("meta"):
+        backbone = ResNetFPN(
+            levels=(2, 3, 4), extra_levels=LastLevelP6P7(), norm=nn.BatchNorm2d, trainable_layers=5
+        )
+    model = golden.build_as(NAME, FCOS, backbone=backbone)
+    golden.assert_training_is_golden(model, NAME, "batch_norm_train_f64")
+
+
+def test_published_parameter_counts():
+    with torch.device("meta"):
+        model, five = FCOS(), FCOS(5)
+    assert golden.parameter_count(model) == 32_269_600
+    assert golden.parameter_count(model, trainable_only=True) == 32_047_200
+    assert golden.parameter_count(five) == 32_071_370
+
+
+def test_places_by_hand():
+    """Two levels of units 8 and 16; places at the middle of objects, off it, outside."""
+    model = small_detector(FCOS)
+    boxes = torch.tensor([[0.0, 0, 20, 20], [0, 0, 200, 200], [4, 4, 18, 18]])
+    centers = torch.tensor(
+        [[10.0, 10], [18, 18], [100, 100], [10, 10], [100, 100], [112, 100], [130, 100]]
+    )
+    units = torch.tensor([8.0, 8, 8, 16, 16, 16, 16])
+    assigned = model.assign(centers, units, [3, 4], boxes)
+    # 0: the smaller of two at one centre; 1: on its border, but inside object 0
+    # 2: object 1 is too large for the first level; 3: objects 0 and 2 too small for the second
+    # 4: object 1; 5: within 1.5 units of its centre; 6: not
+    assert assigned.tolist() == [2, 0, -1, -1, 1, 1, -1]
+    assert model.assign(centers, units, [3, 4], boxes[:0]).tolist() == [-1] * 7
+
+
+def test_distances_by_hand():
+    boxes = boxes_from_distances(
+        torch.tensor([[10.0, 20.0]]), torch.tensor([[1.0, 2.0, 3.0, 4.0]]), torch.tensor([2.0])
+    )
+    assert boxes.tolist() == [[8.0, 16.0, 16.0, 28.0]]
+
+
+def test_centerness_by_hand():
+    box = torch.tensor([[0.0, 0.0, 10.0, 20.0]]).expand(3, 4)
+    centers = torch.tensor([[5.0, 10.0], [2.0, 10.0], [2.0, 4.0]])
+    expected = torch.tensor([1.0, 0.5, (0.25 * 0.25) ** 0.5])
+    torch.testing.assert_close(centerness_of(centers, box), expected)
