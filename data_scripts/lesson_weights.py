@@ -1,7 +1,7 @@
 """Train anew what takes longer than a lesson's minute: `lesson_weights.py 03 04`.
 
-Runs the lessons named by their numbers from top to bottom; each cell that calls `trained` trains,
-and replaces its file in lessons/weights/.
+Runs the lessons named by their numbers from top to bottom; each cell that calls `trained` or
+`repeated` trains, and replaces its file in lessons/weights/ or lessons/tables/.
 """
 
 import os
@@ -25,8 +25,10 @@ def main(numbers: list[str]) -> None:
         notebook = nbformat.read(path, as_version=4)
         NotebookClient(notebook, timeout=None, resources={"metadata": {"path": LESSONS}}).execute()
         number = path.name.split("_")[0]
-        for weights in sorted((LESSONS / "weights").glob(f"{number}-*.safetensors")):
-            print(f"  {weights.name}, {weights.stat().st_size / 1e6:.2f} MB")
+        for file in sorted(LESSONS.glob(f"weights/{number}-*")) + sorted(
+            LESSONS.glob(f"tables/{number}-*")
+        ):
+            print(f"  {file.name}, {file.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from cvcourse.classroom.run import (
 from cvcourse.classroom.training import (
     fit,
     load_best,
+    repeated,
     trained,
     warmup_cosine,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "explore_nms",
     "fit",
     "load_best",
+    "repeated",
     "show_boxes",
     "show_confusion",
     "show_curves",

@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -132,12 +133,24 @@ def test_written_with_lesson_habits(lesson):
     assert not re.search(r"https?://", code), "lessons run offline"
 
 
-def test_shared_weights_are_those_that_the_lesson_asks_for(path, lesson):
-    trees = [ast.parse(source) for source in sources(lesson, "code")]
+def functions_called(notebook):
+    trees = [ast.parse(source) for source in sources(notebook, "code")]
     nodes = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)]
-    asks = any(isinstance(n.func, ast.Name) and n.func.id == "trained" for n in nodes)
+    return {n.func.id for n in nodes if isinstance(n.func, ast.Name)}
+
+
+def test_shared_tables_are_those_that_the_lesson_asks_for(path, lesson):
+    files = sorted((path.parent / "tables").glob(f"{path.stem[:2]}-*.json"))
+    assert bool(files) == ("repeated" in functions_called(lesson))
+    for file in files:
+        table = json.loads(file.read_text(encoding="utf-8"))
+        assert len(table["seeds"]) >= 3, f"{file.name} compares too few trainings"
+        assert all(len(values) == len(table["seeds"]) for values in table["values"].values())
+
+
+def test_shared_weights_are_those_that_the_lesson_asks_for(path, lesson):
     files = sorted((path.parent / "weights").glob(f"{path.stem[:2]}-*.safetensors"))
-    assert bool(files) == asks
+    assert bool(files) == ("trained" in functions_called(lesson))
     assert sum(file.stat().st_size for file in files) < 6e6, "a course must stay small"
     for file in files:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()

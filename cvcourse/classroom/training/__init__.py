@@ -7,8 +7,11 @@ from cvcourse.classroom.training.fit import (
     fit,
     warmup_cosine,
 )
+from cvcourse.classroom.training.repeated import (
+    repeated,
+)
 from cvcourse.classroom.training.weights import (
     trained,
 )
 
-__all__ = ["fit", "load_best", "trained", "warmup_cosine"]
+__all__ = ["fit", "load_best", "repeated", "trained", "warmup_cosine"]

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +14,9 @@ from cvcourse.classroom import records
 from cvcourse.classroom.device import is_first_process
 from cvcourse.classroom.history import History
 from cvcourse.classroom.run import Run
+from cvcourse.classroom.training._shipped import SCRIPT, stem_of, what_to_do
 
-REMEDY = "make it anew with data_scripts/lesson_weights.py, or small_backbone.py there"
-CHOICES = ("", "train", "save")
+REMEDY = f"make it anew with {SCRIPT}, or small_backbone.py there"
 
 
 def trained(
@@ -46,15 +45,8 @@ def trained(
     Raises FileNotFoundError where there is no such file, ValueError where it is damaged or of
     another model, or where `CVCOURSE_WEIGHTS` is none of "train" and "save".
     """
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        raise ValueError(f"name must be lower-case words and hyphens, but is {name!r}")
-    choice = os.environ.get("CVCOURSE_WEIGHTS", "")
-    if choice not in CHOICES:
-        raise ValueError(f"CVCOURSE_WEIGHTS must be 'train' or 'save', not {choice!r}")
-    stem = f"{lesson or run.record_name}-{name}"
-    if lesson is not None and choice == "save":
-        choice = ""
-    if run.scale == "small" and not choice:
+    stem, task = stem_of(run, name, lesson), what_to_do(run, ours=lesson is None)
+    if task == "read":
         told = load_shared(model.to(run.device), stem)
         if is_first_process():
             minutes = float(told["cpu_seconds"]) / 60
@@ -67,7 +59,7 @@ def trained(
     else:
         started = time.process_time()
         history = train()
-        if choice == "save" and run.scale == "small" and is_first_process():
+        if task == "write":
             seconds = time.process_time() - started
             save_shared(model, stem, cpu_seconds=seconds, history=_brief(history))
     torch.manual_seed(run.seed)
