@@ -6,14 +6,12 @@ HERE := $(shell pwd | cksum | cut -d' ' -f1)# a clone that was moved or copied s
 LESSONS_READY := $(VENV)/ready-lessons-$(HERE)
 TEST_READY := $(VENV)/ready-test-$(HERE)
 TEACH_READY := $(VENV)/ready-teach-$(HERE)
-NBVAL := -m pytest -p no:cacheprovider --nbval-lax --nbval-current-env --nbval-cell-timeout=1200 --dist loadfile
-ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
-OFFLINE := PYTHONPATH=$(CURDIR)/tests/offline
 
 .PHONY: help lab test unit lessons lesson assignments grade gpu bench clean
 help:
 	@echo "make lab            set up what is missing and open the course in JupyterLab"
 	@echo "make test           set up what is missing, run the unit tests and every lesson"
+	@echo "make unit K=focal   run the unit tests, or those whose names contain a word"
 	@echo "make lesson N=04    run one lesson from top to bottom"
 	@echo "make assignments    write assignments/release from assignments/source"
 	@echo "make grade SUBMITTED=folder   mark a folder that holds one folder a student (assignments/README.md)"
@@ -36,16 +34,13 @@ lab: $(LESSONS_READY)
 test: unit lessons
 
 unit: $(TEST_READY)
-	$(ONE_THREAD) $(PY) -m pytest -q -n auto --maxprocesses 8 --dist worksteal
+	$(PY) -m cvcourse unit $(K)
 
 lessons: $(TEST_READY)
-	rm -rf build/records
-	$(ONE_THREAD) $(OFFLINE) $(PY) $(NBVAL) -q -n auto --maxprocesses 8 lessons/
-	$(PY) -m pytest -q -n 0 tests/lessons/records.py
+	$(PY) -m cvcourse lessons
 
 lesson: $(TEST_READY)
-	@ls lessons/$(N)_*.ipynb >/dev/null 2>&1 || { echo "There is no lesson '$(N)': call for example  make lesson N=02"; exit 2; }
-	$(OFFLINE) $(PY) $(NBVAL) -q -n 0 lessons/$(N)_*.ipynb
+	@$(PY) -m cvcourse lesson $(N)
 
 assignments: $(TEACH_READY)
 	$(PY) -m grading assignments $(ASSIGNMENT)
