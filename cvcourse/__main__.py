@@ -1,9 +1,9 @@
 """What `make` does, in plain Python, for machines without it: `python -m cvcourse lesson 04`.
 
-    unit [WORDS]   the unit tests, or those whose names contain the words (pytest's -k)
-    lessons        every lesson from top to bottom, then their records
-    lesson NN ...  the lessons with these numbers (04, 19b)
-    test           unit, then lessons
+unit [WORDS]   the unit tests, or those whose names contain the words (pytest's -k)
+lessons        every lesson from top to bottom, then their records
+lesson NN ...  the lessons with these numbers (04, 19b)
+test           unit, then lessons
 """
 
 import argparse

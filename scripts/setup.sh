@@ -4,15 +4,24 @@
 set -euo pipefail
 venv=$1 extras=$2
 stamps=("${@:3}")
+supported="3.14 3.13 3.12 3.11"
 python=${PYTHON:-python3}
 fail() { echo "cvcourse: $*" >&2; exit 1; }
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
+is_supported() { [[ " $supported " == *" $1 "* ]]; }
 
-command -v "$python" >/dev/null || fail "there is no '$python' on this machine; install Python 3.11, 3.12 or 3.13, or name one: make lab PYTHON=/path/to/python3.12"
-version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-case $version in
-  3.11 | 3.12 | 3.13) ;;
-  *) fail "Python 3.11, 3.12 or 3.13 is needed, but '$python' is Python $version; name another: make lab PYTHON=/path/to/python3.12" ;;
-esac
+version=$(version_of "$python")
+if [ "$python" = python3 ] && ! is_supported "$version"; then # perhaps one beside it is
+  for other in $supported; do
+    if is_supported "$(version_of "python$other")"; then
+      echo "cvcourse: python3 is ${version:-not there}; Python $other is, and is taken"
+      python=python$other version=$other
+      break
+    fi
+  done
+fi
+[ -n "$version" ] || fail "there is no '$python' on this machine that runs; install Python 3.11, 3.12, 3.13 or 3.14, or name one: make lab PYTHON=/path/to/python3.12"
+is_supported "$version" || fail "Python 3.11, 3.12, 3.13 or 3.14 is needed, but '$python' is Python $version; name another: make lab PYTHON=/path/to/python3.12"
 "$python" -c 'import venv, ensurepip' 2>/dev/null ||
   fail "'$python' lacks the module venv, which makes virtual environments; on Debian or Ubuntu: sudo apt install python$version-venv"
 

@@ -1,10 +1,13 @@
 """What sets the course up agrees: pyproject, constraints, conda environment, pre-commit, CI."""
 
-import ast
+import importlib.metadata
+import importlib.util
 import itertools
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from pathlib import Path
 
@@ -83,25 +86,38 @@ def test_ci_runs_the_test_command_of_the_readme():
     assert "run: make test" in (ROOT / ".github/workflows/test.yml").read_text()
 
 
-def imported(source: str) -> set[str]:
-    """Top-level names of all absolute imports in a file, wherever in the file they stand."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add(node.module)
-    return names
+def run(*command: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-@pytest.mark.parametrize("wing", ["losses", "metrics", "ops", "models"])
-def test_the_reference_wing_imports_torch_numpy_and_jaxtyping_alone(wing):
-    for path in (ROOT / "cvcourse" / wing).rglob("*.py"):
-        names = imported(path.read_text())
-        packages = {name.split(".")[0] for name in names}
-        extra = packages - {"torch", "numpy", "jaxtyping", "cvcourse"} - sys.stdlib_module_names
-        assert not extra, f"{path} imports {extra}"
-        assert not [n for n in names if re.match(r"cvcourse\.(data|classroom)", n)], path
+def tool(name: str) -> str:
+    """A command of the environment that runs these tests."""
+    return shutil.which(name, path=sysconfig.get_path("scripts")) or name
+
+
+def test_imports_point_one_way():
+    result = run(tool("lint-imports"), "--no-cache", "--no-logo")
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_reference_wing_is_kept_from_every_package_of_the_extras():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    [wing] = [c for c in contracts["importlinter"]["contracts"] if c["id"] == "reference-wing"]
+    wanted = {re.split(r"[<>=\[]", line)[0] for n in ("lessons", "bench") for line in EXTRAS[n]}
+    modules = importlib.metadata.packages_distributions().items()
+    theirs = {m for m, packages in modules if {p.lower() for p in packages} & wanted}
+    tops = {m for m in theirs if not m.startswith("_") and importlib.util.find_spec(m).origin}
+    assert tops - set(wing["forbidden_modules"]) == set()
+
+
+def test_what_is_imported_is_declared():
+    result = run(tool("deptry"), ".", "--no-ansi")
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_types_of_functions_are_right():
+    result = run(tool("pyright"), "--pythonpath", sys.executable)
+    assert result.returncode == 0, result.stdout
 
 
 def test_the_reference_wing_loads_nothing_else():
@@ -137,7 +153,7 @@ class TestSetupSaysWhatIsMissing:
         path = tmp_path / "fake-python"
         path.write_text(f"#!/bin/sh\n{body}\n")
         path.chmod(0o755)
-        return str(path)
+        return path
 
     def one_sentence(self, result, text):
         assert result.returncode == 1
@@ -148,15 +164,21 @@ class TestSetupSaysWhatIsMissing:
         result = self.setup(tmp_path, PYTHON="no-such-python")
         self.one_sentence(result, "there is no 'no-such-python'")
 
-    @pytest.mark.parametrize("version", ["3.9", "3.14"])
+    @pytest.mark.parametrize("version", ["3.9", "3.15"])
     def test_python_of_the_wrong_version(self, tmp_path, version):
         python = self.fake_python(tmp_path, f"echo {version}")
-        self.one_sentence(self.setup(tmp_path, PYTHON=python), f"is Python {version}")
+        self.one_sentence(self.setup(tmp_path, PYTHON=str(python)), f"is Python {version}")
+
+    def test_another_python_beside_the_default_one_is_taken_and_named(self, tmp_path):
+        for name, version in (("python3", "3.15"), ("python3.13", "3.13")):
+            self.fake_python(tmp_path, f"echo {version}").rename(tmp_path / name)
+        result = self.setup(tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
+        assert "python3 is 3.15; Python 3.13 is, and is taken" in result.stdout
 
     def test_no_venv_module(self, tmp_path):
         body = 'case "$2" in *version_info*) echo 3.11;; *) exit 1;; esac'
         python = self.fake_python(tmp_path, body)
-        self.one_sentence(self.setup(tmp_path, PYTHON=python), "apt install python3.11-venv")
+        self.one_sentence(self.setup(tmp_path, PYTHON=str(python)), "apt install python3.11-venv")
 
     def test_no_network(self, tmp_path):
         result = self.setup(

@@ -30,6 +30,9 @@ class FeatureExtractor(nn.Module):
     Raises ValueError for an unknown layer, no layer, a std of 0, or pictures of another shape.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         backbone: nn.Module,
@@ -53,7 +56,7 @@ class FeatureExtractor(nn.Module):
             modules[name].register_forward_hook(partial(self._keep, name))
         for module in modules.values():
             if getattr(module, "inplace", False):
-                module.inplace = False
+                vars(module)["inplace"] = False
 
     def _keep(self, name: str, module: nn.Module, inputs: tuple, output: Tensor) -> None:
         self._features[name] = output

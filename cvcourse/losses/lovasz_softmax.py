@@ -57,13 +57,18 @@ def lovasz_softmax_loss(
         ignored = is_ignored(t, ignore_index).expand_as(foreground)
         foreground = foreground & ~ignored
     counts = foreground.any(2) | (classes != "present")  # (B, chosen)
-    rows = [p, foreground, ignored]
-    if per_image:
-        rows = [x if x is None else x.flatten(0, 1) for x in rows]  # (B · chosen, pixels)
-    else:
-        rows = [x if x is None else x.transpose(0, 1) for x in rows]  # (chosen, B, pixels)
+    if not per_image:
         counts = counts.any(0, keepdim=True) | (classes != "present")  # (1, chosen)
-    losses = lovasz_extension(*rows, count_absent=classes != "present")
+
+    def rows(x: Tensor) -> Tensor:  # one for each value of the loss
+        return x.flatten(0, 1) if per_image else x.transpose(0, 1)
+
+    losses = lovasz_extension(
+        rows(p),
+        rows(foreground),
+        None if ignored is None else rows(ignored),
+        count_absent=classes != "present",
+    )
     losses = losses.view(counts.shape).sum(1) / counts.sum(1).clamp(min=1)
     return reduce_loss(losses, "mean")
 

@@ -70,7 +70,7 @@ def _column(
     images: Images,
     key: str,
     shape: tuple[int, ...] = (),
-    default: float | None = None,
+    default: float = 0.0,
     dtype: torch.dtype = torch.float64,
 ) -> np.ndarray:
     """Values of all images behind each other, (N, *shape); `default` where not given."""

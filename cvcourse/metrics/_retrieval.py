@@ -25,11 +25,11 @@ def similarity_chunks(
     check_choice("metric", metric, ("cosine", "euclidean"))
     chunk = check_count("chunk", chunk)
     _check_embeddings("embeddings", embeddings, "labels", labels)
-    leave_one_out = gallery is None
-    if leave_one_out != (gallery_labels is None):
-        raise ValueError("gallery and gallery_labels must be given together")
+    leave_one_out = gallery is None and gallery_labels is None
     if leave_one_out:
         gallery, gallery_labels = embeddings, labels
+    elif gallery is None or gallery_labels is None:
+        raise ValueError("gallery and gallery_labels must be given together")
     else:
         _check_embeddings("gallery", gallery, "gallery_labels", gallery_labels)
     if gallery.shape[1] != embeddings.shape[1]:

@@ -98,7 +98,7 @@ def coco_average_precision(
         values[f"mar_{name}"] = recall[..., a, last]
     for m, limit in enumerate(max_detections):
         values[f"mar_{limit}"] = recall[..., 0, m]
-    means = {key: _mean(value) for key, value in values.items()}
+    means: dict[str, float | list[float]] = {key: _mean(value) for key, value in values.items()}
     for key in ("map", f"mar_{max_detections[last]}"):
         of_class = [_mean(values[key][..., k]) for k in range(len(classes))]
         means[f"{key}_per_class"] = of_class if class_metrics else -1.0

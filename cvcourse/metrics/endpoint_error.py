@@ -67,7 +67,7 @@ def flow_outlier_rate(
     return (outlier & valid).sum() / valid.sum()
 
 
-def _difference(pred: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+def _difference(pred: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tensor, ...]:
     check_same_shape(pred, target)
     check_floating("pred", pred)
     if pred.ndim != 4 or pred.shape[1] != 2:

@@ -64,7 +64,7 @@ def _shapes(sizes: Sequence[float], aspect_ratios: Sequence[float], like: dict) 
     for value in aspect_ratios:
         check_positive("aspect_ratios", value)
     root = torch.tensor(aspect_ratios, **like).sqrt()[:, None]
-    sizes = torch.tensor(sizes, **like)
-    width = (1 / root * sizes).flatten()
-    height = (root * sizes).flatten()
+    side = torch.tensor(sizes, **like)
+    width = (1 / root * side).flatten()
+    height = (root * side).flatten()
     return torch.stack((-width, -height, width, height), dim=1) / 2
