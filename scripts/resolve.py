@@ -22,11 +22,10 @@ PLATFORMS = {
 }
 
 
-def without_wheel(python: str, tags: list[str]) -> list[str]:
-    """The pins for which the index has no wheel, one after the other as pip finds them."""
-    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
-    missing = []
-    while True:
+def without_wheel(pins: list[str], python: str, tags: list[str]) -> list[str]:
+    """Those of the pins for which the index has no wheel, one after the other as pip finds them."""
+    pins, missing = list(pins), []
+    while pins:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "pins.txt"
             file.write_text("\n".join(pins), encoding="utf-8")
@@ -36,29 +35,22 @@ def without_wheel(python: str, tags: list[str]) -> list[str]:
             command += [f"--platform={tag}" for tag in tags]
             result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode == 0:
-            return missing
+            break
         found = re.search(r"No matching distribution found for (\S+)", result.stderr)
         if not found:
             raise SystemExit(result.stderr)
         missing.append(found.group(1))
         pins.remove(found.group(1))
-
-
-def lowest() -> list[str]:
-    """`name==version` at the lower end of each range."""
-    extras = PROJECT["optional-dependencies"]
-    lines = [*PROJECT["dependencies"], *(line for extra in extras.values() for line in extra)]
-    return sorted({re.sub(r"(\[.*\])?>=([^,]+),.*", r"==\2", line) for line in lines})
+    return missing
 
 
 def main() -> int:
-    if sys.argv[1:] == ["--lowest"]:
-        print("\n".join(lowest()))
-        return 0
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     failed = False
     for python in PYTHONS:
         for platform, tags in PLATFORMS.items():
-            missing = without_wheel(python, tags)
+            missing = without_wheel(pins, python, tags)
+            missing = without_wheel(missing, python, tags)  # an index may fail to answer once
             failed |= bool(missing)
             said = f"no wheel of {', '.join(missing)}" if missing else "every pin has a wheel"
             print(f"Python {python} on {platform}: {said}", flush=True)
