@@ -41,7 +41,7 @@ def main() -> None:
     folder, parts = run("coco", __doc__, PARTS, default="val2017")
     for part in parts:
         dataset = Coco(folder, part, keep_empty=True)
-        things = [a["category_id"] for found in dataset.annotations.values() for a in found]
+        things = [a.category for found in dataset.annotations.values() for a in found]
         print(f"{part}: {len(dataset)} pictures, {len(things)} objects; most frequent:")
         for number, count in Counter(things).most_common(5):
             print(f"  {dataset.classes[number]:12} {count}")

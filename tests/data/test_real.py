@@ -3,96 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from cvcourse.data import real
 from cvcourse.data.real import (
     Cifar10,
-    Coco,
     OxfordPet,
     VocDetection,
     VocSegmentation,
     read_flow,
     write_flow,
 )
-from tests.data.conftest import HEIGHT, WIDTH, write_indices
-
-# --- COCO
-
-
-def test_coco(coco):
-    dataset = Coco(coco)
-    assert dataset.classes == ("background", "person", "N/A", "car")
-    assert len(dataset) == 2  # the picture without objects is left out
-    assert len(Coco(coco, keep_empty=True)) == 3
-    image, target = dataset[0]
-    assert image.shape == (3, HEIGHT, WIDTH)
-    assert 0 <= image.min() < image.max() <= 1
-    assert target["image_id"] == 3
-    assert target["boxes"].tolist() == [[10, 5, 30, 25], [10, 5, 50, 25], [40, 30, 50, 35]]
-    assert target["labels"].tolist() == [3, 1, 1]
-    assert target["iscrowd"].tolist() == [0, 0, 1]
-    assert target["area"].tolist() == [400, 450, 50]
-    square = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
-    square[5:25, 10:30] = True
-    assert torch.equal(target["masks"][0], square)
-    assert target["masks"][1].sum() == pytest.approx(450, abs=6)
-    assert target["masks"][2][30:35, 40:50].all()
-    assert target["masks"][2].sum() == 50
-    assert dataset[1][1]["image_id"] == 7
-
-
-def test_coco_empty_picture(coco):
-    _, target = Coco(coco, keep_empty=True)[1]
-    assert target["boxes"].shape == (0, 4)
-    assert target["masks"].shape == (0, HEIGHT, WIDTH)
-
-
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-def test_coco_masks_beside_pycocotools():
-    """The reference implementation, where it is installed (it is no dependency of the lessons)."""
-    mask = pytest.importorskip("pycocotools.mask", reason="pycocotools comes with extra 'bench'")
-    from cvcourse.data.real.coco import _mask
-
-    generator = np.random.default_rng(0)
-    for _ in range(50):
-        size = tuple(int(n) for n in generator.integers(20, 90, 2))
-        pixels = np.asfortranarray(generator.random(size) < generator.random(), np.uint8)
-        compressed = mask.encode(pixels)
-        text = {"size": size, "counts": compressed["counts"].decode()}
-        assert np.array_equal(_mask(text, size), pixels)
-
-        centre, angles = np.array([45, 40]), np.sort(generator.uniform(0, 2 * np.pi, 9))
-        radii = generator.uniform(15, 35, 9)
-        polygon = (centre + np.stack([np.cos(angles), np.sin(angles)], 1) * radii[:, None]).ravel()
-        theirs = mask.decode(mask.merge(mask.frPyObjects([polygon.tolist()], 80, 90)))
-        ours = _mask([polygon.tolist()], (80, 90))
-        union = (ours | (theirs > 0)).sum()
-        assert (ours & (theirs > 0)).sum() / union > 0.93  # they differ along the edge alone
-
-
-@pytest.mark.parametrize(
-    ("name", "damage", "error", "message"),
-    [
-        ("json", lambda p: p.unlink(), FileNotFoundError, "python data_scripts/coco.py"),
-        ("json", lambda p: p.write_text('{"images": ['), ValueError, "not a file of COCO"),
-        ("json", lambda p: p.write_text("{}"), ValueError, "not a file of COCO instances"),
-        ("jpg", lambda p: p.unlink(), FileNotFoundError, "000000000003.jpg is missing"),
-        ("jpg", lambda p: p.write_bytes(b"\xff\xd8\xff not"), ValueError, "fetch it again"),
-        ("jpg", lambda p: cut(p), ValueError, "fetch it again"),
-        ("jpg", lambda p: Image.new("RGB", (9, 9)).save(p), ValueError, "as another size"),
-    ],
-)
-def test_coco_missing_or_damaged(coco, name, damage, error, message):
-    files = {"json": "annotations/instances_val2017.json", "jpg": "val2017/000000000003.jpg"}
-    damage(coco / files[name])
-    with pytest.raises(error, match=message):
-        Coco(coco)[0]
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
+from tests.data.conftest import HEIGHT, WIDTH, cut, write_indices
 
 # --- Pascal VOC
 

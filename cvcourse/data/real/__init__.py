@@ -8,6 +8,7 @@ it was run.
 
 from .cifar10 import Cifar10
 from .coco import Coco
+from .coco_results import read_coco_results, write_coco_results
 from .flow import read_flow, write_flow
 from .oxford_pet import OxfordPet
 from .pascal_voc import VOC_CLASSES, VocDetection, VocSegmentation
@@ -22,6 +23,8 @@ __all__ = [
     "VocSegmentation",
     "find",
     "home",
+    "read_coco_results",
     "read_flow",
+    "write_coco_results",
     "write_flow",
 ]

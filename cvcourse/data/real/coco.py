@@ -1,10 +1,10 @@
 """COCO instances: pictures in a folder, and one JSON file of annotations.
 
-Lin et al., "Microsoft COCO: Common Objects in Context", 2014 (arXiv 1405.0312).
+Lin et al., "Microsoft COCO: Common Objects in Context", 2014 (arXiv 1405.0312);
+https://cocodataset.org/#format-data.
 """
 
-import json
-from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,42 +12,71 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cvcourse.data.polygons import polygons_to_mask, runs_to_mask
-
 from . import places
+from ._coco_file import Annotation, Id, mask_of, read_instances
 
 _SCRIPT = "coco"
 
 
 class Coco(Dataset):
-    """`Coco(folder, "val2017")[i]` gives an image and a target.
+    """`Coco(folder, "val2017")[i]`, or `Coco(folder, "mine.json")[i]` of any set in this format.
 
-    boxes (N, 4), labels (N,), masks (N, H, W) bool, area (N,) as annotated, iscrowd (N,), and
-    image_id. Labels are COCO's own category ids, as torchvision's detectors use them; `classes[id]`
-    is the name, "N/A" where COCO left a gap. Boxes without area are left out. Masks of polygons
-    hold the pixels whose centres are inside, so they differ from pycocotools' by edge pixels.
+    Gives an image and a target: boxes (N, 4), labels (N,), masks (N, H, W) bool, area (N,),
+    iscrowd (N,), and image_id. `classes[label]` is a name, and `image_ids` has the id of each
+    picture; `labels` maps category ids to labels and `category_ids` labels to category ids, for
+    `read_coco_results` and `write_coco_results`.
 
-    folder       with `split`/*.jpg and annotations/instances_`split`.json
-    keep_empty   also pictures without any annotation
+    folder       of the pictures
+    annotations  the file, a path that ends in .json; or the name of one of COCO's own splits, with
+                 pictures in `folder`/val2017 and `folder`/annotations/instances_val2017.json
+    labels       None: labels are the category ids, as in torchvision's detectors, and `classes` has
+                 "N/A" for gaps; "consecutive": 1 to K in order of the ids; or a map from ids to
+                 labels 1 to K, which may join categories, and leaves out those that it lacks
+    crowds       False leaves out annotations with `iscrowd`
+    masks        False gives none, for sets that have boxes alone
+    keep_empty   also pictures without annotations
+    transform    `transform(image, target)` gives the image and target to return
+
+    **Conventions**: boxes are clipped to the picture, and left out if they have no area. Without
+    `area` it is that of the mask (of the box, with masks=False); without `iscrowd` it is 0. Masks
+    of polygons hold the pixels whose centres are inside, so they differ from pycocotools' by edge
+    pixels. EXIF orientation is applied: height and width in the file are those after it.
+
+    Raises ValueError, with file, picture and annotation, for missing keys, ids that are unlisted or
+    listed twice, category 0 with labels=None (it would be the background), and boxes, polygons and
+    run lengths that are none or of another picture's size.
     """
 
-    def __init__(self, folder: str | Path, split: str = "val2017", *, keep_empty: bool = False):
-        folder = Path(folder)
-        self.images = places.existing(folder / split, _SCRIPT)
-        path = folder / "annotations" / f"instances_{split}.json"
-        try:
-            content = json.loads(places.existing(path, _SCRIPT).read_bytes())
-            names = {entry["id"]: entry["name"] for entry in content["categories"]}
-            self.annotations = defaultdict(list)
-            for annotation in content["annotations"]:
-                if annotation["bbox"][2] > 0 and annotation["bbox"][3] > 0:
-                    self.annotations[annotation["image_id"]].append(annotation)
-            entries = sorted(content["images"], key=lambda entry: entry["id"])
-            self.entries = [e for e in entries if keep_empty or e["id"] in self.annotations]
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise ValueError(f"{path} is not a file of COCO instances ({error!r})") from error
-        known = range(1, max(names, default=0) + 1)
-        self.classes = ("background", *(names.get(number, "N/A") for number in known))
+    def __init__(
+        self,
+        folder: str | Path,
+        annotations: str | Path = "val2017",
+        *,
+        labels: Mapping[Id, int] | str | None = None,
+        crowds: bool = True,
+        masks: bool = True,
+        keep_empty: bool = False,
+        transform: Callable[[Tensor, dict], tuple[Tensor, dict]] | None = None,
+    ):
+        folder, path = Path(folder).expanduser(), Path(annotations).expanduser()
+        self._script = None if path.suffix == ".json" else _SCRIPT
+        if self._script:
+            path = folder / "annotations" / f"instances_{annotations}.json"
+            folder = folder / annotations
+        self.images = places.existing(folder, self._script)
+        self._file = places.existing(path, self._script)
+        self._masks, self._transform = masks, transform
+
+        names, images, found = read_instances(self._file, masks=masks)
+        self.labels = _label_of_each(self._file, names, labels)
+        self.category_ids = {label: number for number, label in reversed(self.labels.items())}
+        self.classes = _class_names(names, self.labels)
+        self.annotations = {
+            number: [a for a in found[number] if a.category in self.labels and crowds >= a.crowd]
+            for number in sorted(images, key=_numbers_first)
+        }
+        self.image_ids = [n for n, kept in self.annotations.items() if keep_empty or kept]
+        self.entries = [images[number] for number in self.image_ids]
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -55,29 +84,69 @@ class Coco(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, dict]:
         places.check_index(index, len(self))
         entry = self.entries[index]
-        image = places.read_image(self.images / entry["file_name"], _SCRIPT)
+        image = places.read_image(self.images / entry["file_name"], self._script)
         size = tuple(image.shape[1:])
         if size != (entry["height"], entry["width"]):
-            raise ValueError(f"{entry['file_name']} is {size}, but annotated as another size")
+            raise ValueError(
+                f"{self.images / entry['file_name']} is {size}, height and width after its EXIF "
+                f"orientation, but annotated as {entry['height'], entry['width']} in {self._file}"
+            )
         found = self.annotations[entry["id"]]
-        boxes = torch.tensor([a["bbox"] for a in found], dtype=torch.float32).reshape(-1, 4)
-        boxes[:, 2:] += boxes[:, :2]
-        masks = np.array([_mask(a["segmentation"], size) for a in found], bool)
-        return image, {
-            "boxes": boxes,
-            "labels": torch.tensor([a["category_id"] for a in found], dtype=torch.int64),
-            "masks": torch.from_numpy(masks.reshape(-1, *size)),
-            "area": torch.tensor([a["area"] for a in found], dtype=torch.float32),
-            "iscrowd": torch.tensor([a["iscrowd"] for a in found], dtype=torch.int64),
+        target = {
+            "boxes": torch.tensor([a.box for a in found], dtype=torch.float32).reshape(-1, 4),
+            "labels": torch.tensor([self.labels[a.category] for a in found], dtype=torch.int64),
+            "iscrowd": torch.tensor([a.crowd for a in found], dtype=torch.int64),
             "image_id": entry["id"],
         }
+        if self._masks:
+            masks = np.array([self._mask(a, entry, size) for a in found], bool).reshape(-1, *size)
+            target["masks"] = torch.from_numpy(masks)
+            areas = masks.sum((1, 2)).tolist()
+        else:
+            areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a.box for a in found)]
+        areas = [own if a.area is None else a.area for a, own in zip(found, areas, strict=True)]
+        target["area"] = torch.tensor(areas, dtype=torch.float32)
+        return (image, target) if self._transform is None else self._transform(image, target)
+
+    def _mask(self, annotation: Annotation, entry: dict, size: tuple[int, int]) -> np.ndarray:
+        try:
+            return mask_of(annotation.segmentation, size)
+        except (ValueError, TypeError) as error:
+            raise ValueError(
+                f"{self._file}, annotation {annotation.id} of {entry['file_name']}: its "
+                f"segmentation is none ({error})"
+            ) from error
 
 
-def _mask(segmentation, size: tuple[int, int]) -> np.ndarray:
-    """Polygons [[x, y, x, y, ...], ...], or run lengths {"size", "counts"}, as (H, W) bool."""
-    if isinstance(segmentation, dict):
-        return runs_to_mask({"size": size, "counts": segmentation["counts"]})
-    mask = np.zeros(size, bool)
-    for polygon in segmentation:
-        mask |= polygons_to_mask([np.array(polygon, float)], size)
-    return mask
+def _label_of_each(path: Path, names: dict[Id, str], labels) -> dict[Id, int]:
+    """From category ids to labels, in order of the labels."""
+    if labels is None:
+        labels = {number: number for number in names}
+        if wrong := [n for n in names if not isinstance(n, int) or n < 1]:
+            raise ValueError(
+                f"{path}: category {wrong[0]!r} ({names[wrong[0]]}) is no label, which are from 1, "
+                "with the background 0: labels='consecutive', or a map, gives it one"
+            )
+    elif labels == "consecutive":
+        labels = {
+            number: label for label, number in enumerate(sorted(names, key=_numbers_first), 1)
+        }
+    elif not isinstance(labels, Mapping):
+        raise ValueError(f"labels must be None, 'consecutive' or a map, got {labels!r}")
+    elif unknown := [number for number in labels if number not in names]:
+        raise ValueError(f"labels has categories {unknown} that are not in {path}")
+    elif sorted(set(labels.values())) != list(range(1, len(set(labels.values())) + 1)):
+        raise ValueError(f"labels must be 1 to K without gaps, got {sorted(set(labels.values()))}")
+    return dict(sorted(labels.items(), key=lambda item: item[1]))
+
+
+def _numbers_first(number: Id) -> tuple[bool, Id]:
+    return isinstance(number, str), number
+
+
+def _class_names(names: dict[Id, str], labels: dict[Id, int]) -> tuple[str, ...]:
+    joined = {}
+    for number, label in labels.items():
+        joined[label] = f"{joined[label]} / {names[number]}" if label in joined else names[number]
+    known = range(1, max(joined, default=0) + 1)
+    return ("background", *(joined.get(label, "N/A") for label in known))

@@ -35,20 +35,21 @@ def find(name: str) -> Path | None:
     return folder if (folder / SIGNS[name]).is_file() else None
 
 
-def existing(path: Path, script: str) -> Path:
-    """The path, or an error that says how to get the file."""
+def existing(path: Path, script: str | None) -> Path:
+    """The path, or an error that says which of `data_scripts/`, if any, fetches the file."""
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing; `python data_scripts/{script}.py` fetches it")
+        remedy = f"; `python data_scripts/{script}.py` fetches it" if script else ""
+        raise FileNotFoundError(f"{path} is missing{remedy}")
     return path
 
 
-def read_image(path: Path, script: str) -> Tensor:
+def read_image(path: Path, script: str | None) -> Tensor:
     """(3, H, W) float32 in [0, 1]."""
     pixels = torch.from_numpy(read_pixels(path, script, "RGB"))
     return pixels.permute(2, 0, 1).float().div_(255).contiguous()
 
 
-def read_pixels(path: Path, script: str, mode: str | None = None) -> np.ndarray:
+def read_pixels(path: Path, script: str | None, mode: str | None = None) -> np.ndarray:
     """Pixels as they are stored (palette indices stay indices), or converted to `mode`."""
     try:
         with Image.open(existing(path, script)) as picture:
@@ -61,7 +62,7 @@ def read_pixels(path: Path, script: str, mode: str | None = None) -> np.ndarray:
         raise ValueError(f"{path} is cut off or damaged: fetch it again ({error})") from error
 
 
-def read_names(path: Path, script: str) -> list[list[str]]:
+def read_names(path: Path, script: str | None) -> list[list[str]]:
     """Words of each line of a list, without blank lines and comments."""
     lines = existing(path, script).read_text().splitlines()
     return [line.split() for line in lines if line.strip() and not line.startswith("#")]
