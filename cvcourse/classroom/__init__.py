@@ -22,6 +22,14 @@ from cvcourse.classroom.run import (
     Run,
     begin,
 )
+from cvcourse.classroom.subjects.gains import (
+    gain_of_sum,
+    interval_of_sum,
+    mean_iou_gain,
+    mean_iou_interval,
+    paired_gain,
+    wilson_interval,
+)
 from cvcourse.classroom.training import (
     fit,
     load_best,
@@ -54,7 +62,12 @@ __all__ = [
     "explore_iou",
     "explore_nms",
     "fit",
+    "gain_of_sum",
+    "interval_of_sum",
     "load_best",
+    "mean_iou_gain",
+    "mean_iou_interval",
+    "paired_gain",
     "repeated",
     "show_boxes",
     "show_confusion",
@@ -66,4 +79,5 @@ __all__ = [
     "show_masks",
     "trained",
     "warmup_cosine",
+    "wilson_interval",
 ]

@@ -1,0 +1,203 @@
+import time
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from sklearn.metrics import jaccard_score
+
+from cvcourse.classroom import paired_gain, wilson_interval
+from cvcourse.classroom.subjects.gains import (
+    gain_of_sum,
+    interval_of_sum,
+    mean_iou_gain,
+    mean_iou_interval,
+    times_drawn,
+)
+from cvcourse.metrics import bootstrap_interval, confusion_matrix
+
+RANDOM = np.random.default_rng(0)
+
+
+class TestPairedGain:
+    ours, theirs = RANDOM.normal(0.6, 0.2, 80), RANDOM.normal(0.5, 0.2, 80)
+
+    def test_equals_scipy(self):
+        expected = stats.bootstrap(
+            (self.ours, self.theirs),
+            lambda ours, theirs, axis: (ours - theirs).mean(axis=axis),
+            paired=True,
+            vectorized=True,
+            method="percentile",
+            n_resamples=20000,
+            random_state=0,
+        )
+        gain, low, high = paired_gain(self.ours, self.theirs, n=20000)
+        assert gain == pytest.approx((self.ours - self.theirs).mean(), abs=1e-12)
+        limits = expected.confidence_interval
+        assert (low, high) == pytest.approx(
+            (limits.low, limits.high), abs=2.5e-3
+        )  # 3 standard errors
+
+    def test_pairs_that_gain_alike_leave_no_doubt(self):
+        noise = RANDOM.normal(size=50)
+        assert paired_gain(noise + 0.25, noise) == pytest.approx((0.25, 0.25, 0.25))
+
+    def test_same_draws_for_the_same_seed(self):
+        assert paired_gain(self.ours, self.theirs) == paired_gain(self.ours, self.theirs)
+        assert paired_gain(self.ours, self.theirs) != paired_gain(self.ours, self.theirs, seed=1)
+
+    def test_pictures_without_a_value_are_left_out(self):
+        ours, theirs = self.ours.copy(), self.theirs.copy()
+        ours[3], theirs[[3, 7]] = np.nan, np.nan
+        left = np.delete(np.arange(80), [3, 7])
+        assert paired_gain(ours, theirs) == paired_gain(self.ours[left], self.theirs[left])
+        assert all(map(np.isnan, paired_gain([np.nan], [1.0])))
+
+    def test_lists_tensors_and_half_precision(self):
+        lists = paired_gain([1, 2, 4], [0, 2, 1])
+        assert lists[0] == pytest.approx(4 / 3)
+        ours = torch.tensor([1.0, 2, 4], dtype=torch.float16, requires_grad=True)
+        assert paired_gain(ours, torch.tensor([0, 2, 1])) == lists
+        assert all(type(number) is float for number in lists)
+
+    def test_takes_no_time(self):
+        ours, theirs = RANDOM.random(500), RANDOM.random(500)
+        paired_gain(ours, theirs)
+        seconds = []
+        for _ in range(5):
+            started = time.process_time()
+            paired_gain(ours, theirs, n=2000)
+            seconds.append(time.process_time() - started)
+        assert min(seconds) < 0.1
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs", "told"),
+        [
+            ([1.0, 2.0], [1.0], "as many, got 2 and 1"),
+            ([[1.0, 2.0]], [1.0, 2.0], r"ours must be one finite .* shape \(1, 2\)"),
+            ([1.0, 2.0], [1.0, float("inf")], "theirs must be .* with inf"),
+            (0.5, [1.0], r"got shape \(\)"),
+        ],
+    )
+    def test_bad_arguments(self, ours, theirs, told):
+        with pytest.raises(ValueError, match=told):
+            paired_gain(ours, theirs)
+
+
+class TestWilsonInterval:
+    @pytest.mark.parametrize(
+        ("hits", "trials"), [(0, 1), (1, 1), (0, 20), (20, 20), (7, 10), (499, 500), (3, 1000)]
+    )
+    def test_equals_scipy(self, hits, trials):
+        share, low, high = wilson_interval(hits, trials)
+        expected = stats.binomtest(hits, trials).proportion_ci(method="wilson")
+        assert share == hits / trials
+        assert (low, high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert 0 <= low <= share <= high <= 1
+
+    def test_limits_solve_the_score_equation(self):
+        z, (share, *limits) = stats.norm.ppf(0.975), wilson_interval(34, 50)
+        for p in limits:
+            assert (share - p) ** 2 == pytest.approx(z**2 * p * (1 - p) / 50)
+
+    def test_counts_of_tensors(self):
+        hits = torch.tensor([True, False, True])
+        assert wilson_interval(hits.sum(), len(hits)) == wilson_interval(2, 3)
+
+    def test_no_trials(self):
+        assert all(map(np.isnan, wilson_interval(0, 0)))
+
+    @pytest.mark.parametrize(("hits", "trials"), [(3, 2), (-1, 2), (0.5, 2), (1, 2.5)])
+    def test_bad_arguments(self, hits, trials):
+        with pytest.raises(ValueError, match=r"^(hits|trials) must"):
+            wilson_interval(hits, trials)
+
+
+def f1(counts):
+    hits, misses, alarms = counts
+    return 2 * hits / (2 * hits + misses + alarms)
+
+
+class TestOfSum:
+    counts, others = (
+        torch.randint(1, 9, (60, 3), generator=torch.Generator().manual_seed(s)) for s in (1, 2)
+    )
+
+    def test_value_and_interval_are_those_of_resampled_pictures(self):
+        expected = bootstrap_interval(
+            self.counts,
+            statistic=lambda drawn: f1(drawn.sum(0)),
+            n=300,
+            generator=torch.Generator().manual_seed(5),
+        )
+        assert interval_of_sum(self.counts, f1, n=300, seed=5) == pytest.approx(expected, abs=1e-6)
+
+    def test_gain_is_paired(self):
+        both = torch.stack([self.counts, self.others], 1)
+        expected = bootstrap_interval(
+            both,
+            statistic=lambda drawn: f1(drawn[:, 0].sum(0)) - f1(drawn[:, 1].sum(0)),
+            n=300,
+            generator=torch.Generator().manual_seed(5),
+        )
+        got = gain_of_sum(self.counts, self.others, f1, n=300, seed=5)
+        assert got == pytest.approx(expected, abs=1e-6)
+        assert gain_of_sum(self.counts, self.counts, f1) == (0, 0, 0)
+
+    def test_bad_arguments(self):
+        with pytest.raises(ValueError, match="one shape"):
+            gain_of_sum(self.counts, self.others[:-1], f1)
+        with pytest.raises(ValueError, match=r"counts must be \(pictures, ...\)"):
+            interval_of_sum(self.counts[:0], f1)
+        with pytest.raises(ValueError, match=r"others must be \(pictures, ...\)"):
+            gain_of_sum(self.counts, self.others[:, 0], f1)
+        with pytest.raises(ValueError, match="n must be at least 1"):
+            interval_of_sum(self.counts, f1, n=0)
+
+
+GENERATOR = torch.Generator().manual_seed(0)
+TARGET = torch.randint(4, (30, 12, 12), generator=GENERATOR)
+
+
+def spoiled(share):
+    return TARGET.where(torch.rand(TARGET.shape, generator=GENERATOR) < share, 0)
+
+
+class TestMeanIou:
+    target, maps, others = TARGET, spoiled(0.8), spoiled(0.7)
+
+    def matrices(self, maps):
+        return torch.stack(
+            [confusion_matrix(m, t, 4) for m, t in zip(maps, self.target, strict=True)]
+        )
+
+    def score(self, maps, chosen):
+        true, found = self.target[chosen].flatten(), maps[chosen].flatten()
+        return jaccard_score(true, found, average="macro")
+
+    def drawn(self, n, seed):
+        generator = torch.Generator().manual_seed(seed)
+        return [torch.randint(30, (30,), generator=generator) for _ in range(n)]
+
+    def test_interval_equals_that_of_scikit_learns_scores(self):
+        scores = [self.score(self.maps, chosen) for chosen in self.drawn(60, 7)]
+        expected = (self.score(self.maps, slice(None)), *np.quantile(scores, [0.025, 0.975]))
+        got = mean_iou_interval(self.matrices(self.maps), n=60, seed=7)
+        assert got == pytest.approx(expected, abs=2e-7)
+
+    def test_gain_equals_that_of_scikit_learns_scores(self):
+        def gain(chosen):
+            return self.score(self.maps, chosen) - self.score(self.others, chosen)
+
+        gains = [gain(chosen) for chosen in self.drawn(60, 7)]
+        expected = (gain(slice(None)), *np.quantile(gains, [0.025, 0.975]))
+        ours, theirs = self.matrices(self.maps), self.matrices(self.others)
+        assert mean_iou_gain(ours, theirs, n=60, seed=7) == pytest.approx(expected, abs=2e-7)
+        assert expected[1] > 0
+
+
+def test_times_drawn_are_those_of_torch():
+    generator = torch.Generator().manual_seed(3)
+    drawn = [torch.randint(6, (6,), generator=generator).bincount(minlength=6) for _ in range(50)]
+    assert np.array_equal(times_drawn(6, 50, 3), torch.stack(drawn))
