@@ -12,6 +12,7 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 RECORDS = ROOT / "build" / "records-gpu"
+WORDS = ("sentence", "holds", "skipped")  # of a claim's record; the rest are numbers
 
 
 def run_lessons() -> int:
@@ -28,8 +29,14 @@ def run_lessons() -> int:
 
 
 def numbers(claim: dict) -> str:
-    values = {name: value for name, value in claim.items() if name not in ("sentence", "holds")}
+    values = {name: value for name, value in claim.items() if name not in WORDS}
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def verdict(claim: dict) -> str:
+    if "skipped" in claim:
+        return f"skipped: {claim['skipped']}"
+    return "yes" if claim["holds"] else "**no**"
 
 
 def report(passed: bool) -> str:
@@ -40,7 +47,11 @@ def report(passed: bool) -> str:
         f"`make gpu` was last run on {datetime.date.today()} on one {device.name} "
         f"({device.total_memory / 2**30:.0f} GiB), torch {torch.__version__}, "
         f"CUDA {torch.version.cuda}, Python {platform.python_version()}, at scale *full*: "
-        + ("every cell ran and every claim held." if passed else "**it did not pass**."),
+        + (
+            "every cell ran and every claim that could be checked held."
+            if passed
+            else "**it did not pass**."
+        ),
         "",
         "| lesson | seconds | claim | numbers | holds |",
         "|---|---|---|---|---|",
@@ -48,8 +59,8 @@ def report(passed: bool) -> str:
     for path in sorted(RECORDS.glob("*.json")):
         record = json.loads(path.read_text())
         for claim in record["claims"]:
-            holds = "yes" if claim["holds"] else "**no**"
-            row = (path.stem, f"{record['seconds']:.0f}", claim["sentence"], numbers(claim), holds)
+            seconds = f"{record['seconds']:.0f}"
+            row = (path.stem, seconds, claim["sentence"], numbers(claim), verdict(claim))
             lines.append("| " + " | ".join(row) + " |")
     return "\n".join(lines) + "\n"
 

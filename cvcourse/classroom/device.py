@@ -1,4 +1,4 @@
-"""Where and how large a lesson runs: the device, and the scale that suits it."""
+"""Where, how large and from which seed a lesson runs: what the environment says, or the default."""
 
 import os
 
@@ -45,6 +45,19 @@ def choose_scale(device: torch.device) -> str:
     if asked and asked not in SCALES:
         raise ValueError(f"CVCOURSE_SCALE must be one of {', '.join(SCALES)}, not {asked!r}")
     return asked or ("small" if device.type == "cpu" else "full")
+
+
+def choose_seed(seed: int) -> int:
+    """`seed`, unless `CVCOURSE_SEED` names another.
+
+    Raises ValueError for a `CVCOURSE_SEED` that is not a whole number from 0 to 2**32 - 1.
+    """
+    asked = os.environ.get("CVCOURSE_SEED", "")
+    if not asked:
+        return seed
+    if not (asked.isascii() and asked.isdigit() and int(asked) < 2**32):
+        raise ValueError(f"CVCOURSE_SEED must be a whole number below 2**32, not {asked!r}")
+    return int(asked)
 
 
 def is_first_process() -> bool:

@@ -9,7 +9,13 @@ import numpy as np
 import torch
 
 from cvcourse.classroom import records
-from cvcourse.classroom.device import choose_device, choose_scale, describe_device, is_first_process
+from cvcourse.classroom.device import (
+    choose_device,
+    choose_scale,
+    choose_seed,
+    describe_device,
+    is_first_process,
+)
 from cvcourse.classroom.figures import style
 
 Choice = TypeVar("Choice")
@@ -27,10 +33,10 @@ def begin(title: str, *, seed: int = 0, minutes: float | None = None) -> "Run":
 
     title: the lesson's number and name, such as "04 One stage, and the class imbalance". The first
         word names the record, `build/records/04.json`.
-    seed: for Python's, NumPy's and PyTorch's generators.
+    seed: for Python's, NumPy's and PyTorch's generators; `CVCOURSE_SEED` overrides it.
     minutes: what the lesson was measured to take at scale small on two CPU cores.
     """
-    device = choose_device()
+    device, seed = choose_device(), choose_seed(seed)
     run = Run(title, seed=seed, device=device, scale=choose_scale(device))
     style.use()
     parts = [title, describe_device(device), f"scale {run.scale}", f"seed {seed}"]
@@ -86,9 +92,11 @@ class Run:
         or NumPy numbers or tensors of one element.
 
         **Conventions**: `margin` is not negative; with `margin=0` equality does not hold. A claim
-        in which any number is nan does not hold.
+        in which any number is nan does not hold. A claim that cannot be checked in this run, for
+        want of its data or at this scale, is not claimed but passed to `skip`.
 
-        Raises ClaimError if the claim does not hold, ValueError if the arguments fit no form.
+        Raises ClaimError if the claim does not hold, ValueError if the arguments fit no form, or if
+        no number could make it false.
         """
         parts = {"better": better, "lower": lower, "than": than, "value": value}
         parts |= {"equals": equals, "tolerance": tolerance, "holds": holds}
@@ -114,6 +122,20 @@ class Run:
             raise ClaimError(f"does not hold: {text}")
         if is_first_process():
             print(f"✓ {text}")
+
+    def skip(self, sentence: str, reason: str) -> None:
+        """Say and record that a claim is not checked in this run, and why.
+
+        A lesson claims or skips: `if run.scale == "full": run.skip(sentence, "photographs have no
+        known depth")`, `else: run.claim(sentence, ...)`. In the record its `holds` is null and
+        `skipped` the reason.
+        """
+        if not reason.strip():
+            raise ValueError("reason must say why the claim is skipped, but is empty")
+        self.claims.append({"sentence": sentence, "holds": None, "skipped": reason})
+        self.write_record()
+        if is_first_process():
+            print(f"– skipped, {reason}: {sentence}")
 
     def usual_duration(self, minutes: float | None) -> str:
         """How long the lesson takes, in words: as measured by its author, or as recorded here."""
@@ -155,6 +177,10 @@ def _compare(
     *, better=None, lower=None, than=None, margin=None, value=None, equals=None, tolerance=None
 ) -> tuple[bool, str]:
     """Whether the numbers are as claimed, and the claim in signs."""
+    endless = {"than": than, "margin": margin, "equals": equals, "tolerance": tolerance}
+    for name, number in endless.items():
+        if number is not None and np.isinf(number):
+            raise ValueError(f"{name} must be finite for a claim that could be false, not {number}")
     if value is not None:
         relation = f"{_show(value)} = {_show(equals)} ± {_show(tolerance)}"
         return abs(value - equals) <= tolerance, relation

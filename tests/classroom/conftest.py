@@ -11,7 +11,8 @@ mpl.use("Agg")
 def _classroom(monkeypatch, tmp_path):
     monkeypatch.setenv("CVCOURSE_DEVICE", "cpu")
     monkeypatch.setenv("CVCOURSE_RECORDS", str(tmp_path / "records"))
-    monkeypatch.delenv("CVCOURSE_SCALE", raising=False)
+    for name in ("CVCOURSE_SCALE", "CVCOURSE_SEED", "CVCOURSE_WEIGHTS"):
+        monkeypatch.delenv(name, raising=False)
     with mpl.rc_context():
         yield
     plt.close("all")

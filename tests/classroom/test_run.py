@@ -9,7 +9,7 @@ import torch
 from cvcourse.classroom import ClaimError, begin, records
 
 TITLE = "04 One stage, and the class imbalance"
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 
 
 def record(name="04"):
@@ -46,6 +46,18 @@ class TestBegin:
             return random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
 
         assert draw() == draw()
+
+    def test_seed_of_the_environment_overrides_the_lessons(self, capsys, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_SEED", "7")
+        run = begin(TITLE, seed=3)
+        assert run.seed == record()["seed"] == torch.initial_seed() == 7
+        assert "seed 7" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("seed", ["-1", "one", "1.5", "4294967296", "٣"])
+    def test_bad_seed_of_the_environment(self, monkeypatch, seed):
+        monkeypatch.setenv("CVCOURSE_SEED", seed)
+        with pytest.raises(ValueError, match="CVCOURSE_SEED must be a whole number"):
+            begin(TITLE)
 
     def test_run_knows_its_settings(self, monkeypatch):
         monkeypatch.setenv("CVCOURSE_SCALE", "full")
@@ -89,7 +101,7 @@ class TestClaim:
             ({"holds": torch.tensor(True)}, ""),
             ({"better": torch.tensor([2.0]), "than": np.float32(1)}, "2 > 1"),
             ({"better": 2, "than": 1, "seeds": 3}, "2 > 1, seeds 3"),
-            ({"better": float("inf"), "than": 1}, "inf > 1"),
+            ({"better": INF, "than": 1}, "inf > 1"),
         ],
     )
     def test_true_sentence_is_printed_with_its_numbers(self, run, capsys, numbers, said):
@@ -136,6 +148,9 @@ class TestClaim:
             {"better": "much", "than": 1},
             {"better": torch.ones(2), "than": 1},
             {"better": 2, "than": 1, "margin": -1},
+            {"better": 2, "than": -INF},
+            {"lower": 2, "than": INF},
+            {"value": 2, "equals": 1, "tolerance": INF},
         ],
     )
     def test_arguments_that_fit_no_form(self, run, numbers):
@@ -144,10 +159,30 @@ class TestClaim:
         assert record()["claims"] == []
 
 
+class TestSkip:
+    def test_is_printed_and_recorded_with_its_reason(self, run, capsys):
+        capsys.readouterr()
+        run.skip("depth orders the disks", "photographs have no known depth")
+        said = "– skipped, photographs have no known depth: depth orders the disks\n"
+        assert capsys.readouterr().out == said
+        assert record()["claims"] == [
+            {
+                "sentence": "depth orders the disks",
+                "holds": None,
+                "skipped": "photographs have no known depth",
+            }
+        ]
+
+    def test_needs_a_reason(self, run):
+        with pytest.raises(ValueError, match="reason must say why"):
+            run.skip("depth orders the disks", " ")
+        assert record()["claims"] == []
+
+
 class TestRecord:
     def test_tells_all_about_the_run(self, run):
         run.claim("it is so", better=2, than=1, images=5)
-        run.claim("nothing is infinite", holds=True, most=float("inf"))
+        run.claim("nothing is infinite", holds=True, most=INF)
         told = record()
         assert told["title"] == TITLE
         assert (told["device"], told["scale"], told["seed"]) == ("cpu", "small", 0)

@@ -1,4 +1,5 @@
-"""Run by `make lessons` after all lessons: each left a record, and every claim in it held."""
+"""Run by `make lessons` after all lessons: each left a record, and every claim in it held or
+says why it was skipped."""
 
 import json
 from pathlib import Path
@@ -12,7 +13,8 @@ LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.ipynb"))
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_record(path):
     record = json.loads((ROOT / "build/records" / f"{path.stem[:2]}.json").read_text())
-    assert len(record["claims"]) >= 3
-    assert all(claim["holds"] for claim in record["claims"])
+    checked = [claim for claim in record["claims"] if "skipped" not in claim]
+    assert len(checked) >= 3
+    assert all(claim["holds"] for claim in checked)
     assert record["device"]
     assert record["seconds"] > 0
