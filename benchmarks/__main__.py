@@ -30,6 +30,7 @@ HEAD = """\
 
 
 def main() -> None:
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     options = _options()
     cases = [case for case in _all_cases() if options.only in case.name]
     if not cases:
@@ -45,7 +46,7 @@ def main() -> None:
     if options.only or options.quick:
         print("\na part or a quick run: RESULTS.md is left as it was")
         return
-    RESULTS.write_text(_report(rows, options.threads, load_before))
+    RESULTS.write_text(_report(rows, options.threads, load_before), encoding="utf-8")
     print(f"\nwritten: {RESULTS}")
 
 
@@ -111,7 +112,7 @@ Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isofo
 
 def cpu() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(
             line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
         )

@@ -8,6 +8,7 @@ step (losses and gradients; the optimiser would be the same). It writes `MODELS.
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -183,6 +184,7 @@ def _backward(model: nn.Module, loss: torch.Tensor) -> torch.Tensor:
 
 
 def main() -> None:
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_models", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0, help="of measuring, per row")
     parser.add_argument("--threads", type=int, default=1)
@@ -195,7 +197,7 @@ def main() -> None:
             print(rows[-1], flush=True)
     if not rows:
         raise SystemExit("torchvision does not import here; see the head of this file")
-    RESULTS.write_text(_report(rows, options.threads))
+    RESULTS.write_text(_report(rows, options.threads), encoding="utf-8")
     print(f"\nwritten: {RESULTS}")
 
 

@@ -8,6 +8,7 @@ disturb them less.
 
 import argparse
 import statistics
+import sys
 import time
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def _rates(dataset, seconds: float) -> list[float]:
 
 
 def main() -> None:
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_scenes", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="of measuring, per row")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
@@ -82,7 +84,7 @@ def main() -> None:
         rows.append(_row(*setting, seconds=options.seconds))
         print(rows[-1], flush=True)
     if options.write:
-        RESULTS.write_text(_report(rows))
+        RESULTS.write_text(_report(rows), encoding="utf-8")
         print(f"\nwritten: {RESULTS}")
 
 

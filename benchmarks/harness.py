@@ -136,7 +136,8 @@ def _peak_mb(f: Callable, inputs: tuple) -> float:
     gc.collect()
     try:
         ctypes.CDLL("libc.so.6").malloc_trim(0)  # give freed pages back, so that none is reused
-        Path("/proc/self/clear_refs").write_text("5")  # set the high-water mark to the present
+        # set the high-water mark to the present
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
         before = _status_mb("VmRSS")
         run(f, inputs)
         return max(0.0, _status_mb("VmHWM") - before)
@@ -145,7 +146,7 @@ def _peak_mb(f: Callable, inputs: tuple) -> float:
 
 
 def _status_mb(key: str) -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(key))
 
 

@@ -65,6 +65,7 @@ def lesson(numbers: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     parser = argparse.ArgumentParser(
         "python -m cvcourse", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

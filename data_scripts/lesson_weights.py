@@ -15,6 +15,7 @@ LESSONS = Path(__file__).parents[1] / "lessons"
 
 
 def main(numbers: list[str]) -> None:
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     paths = {number: list(LESSONS.glob(f"{number}_*.ipynb")) for number in numbers}
     unknown = [number for number, found in paths.items() if len(found) != 1]
     if unknown or not numbers:

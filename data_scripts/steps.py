@@ -19,6 +19,7 @@ def run(
     name: str, text: str, parts: dict[str, list[Archive]], default: str
 ) -> tuple[Path, list[str]]:
     """Fetch the parts that were asked for; gives the folder they are in, and their names."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     parser = argparse.ArgumentParser(
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -46,6 +47,6 @@ def _fetch_and_unpack(archive: Archive, folder: Path, keep: bool) -> None:
     path = fetch(archive.url, archive.known_hash, folder / "archives")
     print(f"{file}: verified, unpacking")
     unpack(path, folder)
-    done.write_text(f"{archive.url}\n{archive.known_hash}\n")
+    done.write_text(f"{archive.url}\n{archive.known_hash}\n", encoding="utf-8")
     if not keep:
         path.unlink()

@@ -9,6 +9,7 @@ from grading.limits import Limits
 
 
 def main() -> int:
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     parser = argparse.ArgumentParser(prog="python -m grading", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     generate = commands.add_parser("assignments", help="write assignments/release from the sources")

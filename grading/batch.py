@@ -91,7 +91,9 @@ def _feedback(root: Path, name: str, student: str):
 def write(path: Path, text: str):
     """All of it or nothing, whenever the machine stops."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
+    with tempfile.NamedTemporaryFile(
+        "w", dir=path.parent, delete=False, newline="", encoding="utf-8"
+    ) as file:
         file.write(text)
     os.replace(file.name, path)
 
@@ -124,7 +126,7 @@ def grade(
         )
     to.mkdir(parents=True, exist_ok=True)
     to.chmod(0o700)
-    with open(to / ".lock", "w") as lock:
+    with open(to / ".lock", "w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -152,7 +154,7 @@ class _Class:
         self.current = Assignment.load(name, self.source, self.release)
         self.version = self.current.version
         marker = self.to / "state" / name / ".version"
-        if not marker.exists() or marker.read_text() != self.version:
+        if not marker.exists() or marker.read_text(encoding="utf-8") != self.version:
             try:
                 self.course.add(name, self.source)
             except RuntimeError as error:
@@ -199,7 +201,7 @@ class _Class:
 
     def state(self, submission: Submission) -> dict:
         try:
-            return json.loads(self.state_path(submission).read_text())
+            return json.loads(self.state_path(submission).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
 
@@ -288,7 +290,7 @@ class _Class:
         self.record(job)
 
     def record(self, job: Job):
-        result = Result(**json.loads(job.result.read_text()))
+        result = Result(**json.loads(job.result.read_text(encoding="utf-8")))
         self.course.record(self.current, job.submission.key, result)
 
     def finish(self, submission: Submission, trouble: bool = False):
@@ -321,7 +323,7 @@ class _Class:
             with contextlib.suppress(Exception):  # not reached before an interruption: an empty row
                 grades = self.course.grades(self.current, submission.key)
                 job = self.job(submission)
-                result = Result(**json.loads(job.result.read_text()))
+                result = Result(**json.loads(job.result.read_text(encoding="utf-8")))
                 failed = [name for name, passed in result.passed.items() if not passed]
                 waiting = [name for name in self.current.written if grades[name]["waits"]]
                 said = [*result.notes, *(f"{n}: {text}" for n, text in result.messages.items())]
@@ -339,7 +341,9 @@ class _Class:
         head += ["messages", "feedback", "seconds"]
         path = self.to / "marks" / f"{self.name}.csv"
         path.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, delete=False, newline="", encoding="utf-8"
+        ) as file:
             table = csv.DictWriter(file, head, restval="")
             table.writeheader()
             table.writerows(rows)

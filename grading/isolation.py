@@ -54,9 +54,9 @@ def separate() -> set[str]:
         try:
             libc.prctl(PR_SET_DUMPABLE, 1)
             _call("unshare", NEWUSER)
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-            Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+            Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+            Path("/proc/self/uid_map").write_text(f"0 {user} 1", encoding="utf-8")
+            Path("/proc/self/gid_map").write_text(f"0 {group} 1", encoding="utf-8")
         except OSError:
             return set()
     got = set()
@@ -156,7 +156,10 @@ def unprivileged_user() -> int:
     """A user id that no one else has now: a limit of processes counts this submission alone."""
     wanted = 1_000_000 + os.getpid()
     try:
-        ranges = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+        ranges = [
+            line.split()
+            for line in Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
+        ]
         if not any(int(first) <= wanted < int(first) + int(count) for first, _, count in ranges):
             wanted = 20_000 + os.getpid() % 40_000
     except OSError:

@@ -29,7 +29,7 @@ def apply(limits: Limits):
     """Set the limits of this process and of all that it starts. There is no way back."""
     used = 0
     try:
-        with open("/proc/self/statm") as file:
+        with open("/proc/self/statm", encoding="utf-8") as file:
             used = int(file.read().split()[0]) * resource.getpagesize()
     except OSError:
         used = 2048 * MIB  # no /proc: a generous guess of what torch has mapped

@@ -83,7 +83,8 @@ class Course:
         (self.root / "nbgrader_config.py").write_text(
             "# for `jupyter lab` here: nbgrader's formgrader shows what waits for a mark\n"
             "c = get_config()\n"
-            "c.CourseDirectory.course_id = 'cvcourse'\n"
+            "c.CourseDirectory.course_id = 'cvcourse'\n",
+            encoding="utf-8",
         )
         add_to_course(name, self.root, source)
 

@@ -68,7 +68,7 @@ def generate_all(source=SOURCE, release=RELEASE, only: str | None = None):
     for name, text in generated(chosen, source).items():
         path = Path(release) / name / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         print(f"generated {path}")
     if only is None:
         for path in Path(release).glob("*/*.ipynb"):

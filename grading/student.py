@@ -202,5 +202,6 @@ def quiet():
     sink = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(sink, number)
-    sys.stdin = open(os.devnull)  # noqa: SIM115  (open for the life of the process)
+    # open for the life of the process
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
     linecache.clearcache()

@@ -57,7 +57,7 @@ def report(passed: bool) -> str:
         "|---|---|---|---|---|",
     ]
     for path in sorted(RECORDS.glob("*.json")):
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         for claim in record["claims"]:
             seconds = f"{record['seconds']:.0f}"
             row = (path.stem, seconds, claim["sentence"], numbers(claim), verdict(claim))
@@ -66,6 +66,7 @@ def report(passed: bool) -> str:
 
 
 def main() -> int:
+    sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     if not torch.cuda.is_available():
         print("make gpu: there is no CUDA device on this machine (or torch is built without CUDA).")
         print("Nothing was run, and lessons/GPU.md is as it was. On a CPU call: make test")
@@ -74,7 +75,7 @@ def main() -> int:
     for old in RECORDS.glob("*.json"):
         old.unlink()
     status = run_lessons()
-    (ROOT / "lessons" / "GPU.md").write_text(report(passed=status == 0))
+    (ROOT / "lessons" / "GPU.md").write_text(report(passed=status == 0), encoding="utf-8")
     return status
 
 

@@ -33,7 +33,7 @@ def without_wheel(pins: list[str], python: str, tags: list[str]) -> list[str]:
             command += ["--disable-pip-version-check", "--only-binary=:all:", "--target", folder]
             command += ["--python-version", python, "-r", str(file)]
             command += [f"--platform={tag}" for tag in tags]
-            result = subprocess.run(command, capture_output=True, text=True)
+            result = subprocess.run(command, capture_output=True, encoding="utf-8")
         if result.returncode == 0:
             break
         found = re.search(r"No matching distribution found for (\S+)", result.stderr)

@@ -49,6 +49,6 @@ def goldens() -> dict[str, torch.Tensor]:
 
 def model_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Meta data and outputs of one torchvision model; see `oracles/torchvision/README.md`."""
-    meta = json.loads((FOLDER / "torchvision" / f"{name}.json").read_text())
+    meta = json.loads((FOLDER / "torchvision" / f"{name}.json").read_text(encoding="utf-8"))
     with np.load(FOLDER / "torchvision" / f"{name}.npz") as arrays:
         return meta, {key: arrays[key] for key in arrays.files}

@@ -16,7 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
@@ -26,7 +26,7 @@ def ranges(lines) -> dict[str, str]:
 
 
 def pins() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text().split()
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     return dict(line.lower().replace("_", "-").split("==") for line in lines)
 
 
@@ -34,7 +34,9 @@ def test_environment_yml_has_the_ranges_of_pyproject():
     wanted = ranges(PROJECT["dependencies"] + EXTRAS["lessons"] + EXTRAS["test"])
     wanted = {CONDA_NAMES.get(name, name): spec for name, spec in wanted.items()}
     wanted["python"] = PROJECT["requires-python"]
-    *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))[
+        "dependencies"
+    ]
     found = dict(line.split(" ", 1) for line in conda if line != "pip")
     assert pip == {"pip": ["-e ."]}
     assert {n: set(s.split(",")) for n, s in found.items()} == {
@@ -47,7 +49,7 @@ def test_base_needs_torch_numpy_and_jaxtyping_alone():
 
 
 def test_learners_do_not_get_the_grader_and_tests_do():
-    makefile = (ROOT / "Makefile").read_text()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     extras = dict(re.findall(r"^\$\((\w+)_READY\):.*\n.*\"\$\(VENV\)\" (\S+)", makefile, re.M))
     assert extras["LESSONS"] == "lessons"
     assert {"teach", "test"} <= set(extras["TEST"].split(","))
@@ -66,7 +68,7 @@ def test_constraints_are_exact_and_inside_the_ranges():
 
 
 def test_precommit_uses_the_pinned_tools():
-    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     revisions = {r["repo"].rsplit("/", 1)[1]: r["rev"].lstrip("v") for r in hooks}
     assert revisions == {"ruff-pre-commit": pins()["ruff"], "nbstripout": pins()["nbstripout"]}
 
@@ -74,20 +76,20 @@ def test_precommit_uses_the_pinned_tools():
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_style(command):
     ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
-    result = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(ruff, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stdout
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make lab" in readme
     assert re.search(r"^make test\b", readme, re.M)
-    assert (ROOT / ".ci/run").read_text().rstrip().endswith("exec make test")
-    assert "run: make test" in (ROOT / ".github/workflows/test.yml").read_text()
+    assert (ROOT / ".ci/run").read_text(encoding="utf-8").rstrip().endswith("exec make test")
+    assert "run: make test" in (ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8")
 
 
 def run(*command: str) -> subprocess.CompletedProcess:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
 
 
 def tool(name: str) -> str:
@@ -144,14 +146,16 @@ class TestSetupSaysWhatIsMissing:
         env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **environment}
         for name in ("pyproject.toml", "constraints.txt"):
             (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-        result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env)
+        result = subprocess.run(
+            command, capture_output=True, cwd=tmp_path, env=env, encoding="utf-8"
+        )
         assert not (tmp_path / "stamp").exists()
         return result
 
     @staticmethod
     def fake_python(tmp_path, body):
         path = tmp_path / "fake-python"
-        path.write_text(f"#!/bin/sh\n{body}\n")
+        path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         path.chmod(0o755)
         return path
 

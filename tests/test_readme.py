@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.ipynb"))
 
 
@@ -25,7 +25,7 @@ def test_links_lead_somewhere():
 
 
 def test_make_targets_exist():
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert set(re.findall(r"make ([a-z]+)", README)) <= targets
 
 

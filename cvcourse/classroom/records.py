@@ -37,7 +37,7 @@ def course() -> Path:
 def read(name: str) -> dict | None:
     """The record `name`, or None where there is none that can be read."""
     try:
-        return json.loads((folder() / f"{name}.json").read_text())
+        return json.loads((folder() / f"{name}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
@@ -48,7 +48,9 @@ def write(name: str, record: dict) -> None:
         return
     folder().mkdir(parents=True, exist_ok=True)
     unfinished = folder() / f".{name}.{os.getpid()}.json"
-    unfinished.write_text(json.dumps(_plain(record), indent=2, ensure_ascii=False) + "\n")
+    unfinished.write_text(
+        json.dumps(_plain(record), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     unfinished.replace(folder() / f"{name}.json")
 
 
@@ -80,7 +82,7 @@ def peak_gpu_memory_mb(device: torch.device) -> float | None:
 
 def _is_course(pyproject: Path) -> bool:
     try:
-        return tomllib.loads(pyproject.read_text())["project"]["name"] == "cvcourse"
+        return tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["name"] == "cvcourse"
     except (OSError, ValueError, KeyError):
         return False
 

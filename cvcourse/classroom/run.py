@@ -1,5 +1,6 @@
 """A lesson's run: what it runs on, what it claims, and the record of both."""
 
+import os
 import random
 import re
 import time
@@ -17,6 +18,7 @@ from cvcourse.classroom.device import (
     is_first_process,
 )
 from cvcourse.classroom.figures import style
+from cvcourse.classroom.printing import say, show_any_character
 
 Choice = TypeVar("Choice")
 
@@ -36,13 +38,14 @@ def begin(title: str, *, seed: int = 0, minutes: float | None = None) -> "Run":
     seed: for Python's, NumPy's and PyTorch's generators; `CVCOURSE_SEED` overrides it.
     minutes: what the lesson was measured to take at scale small on two CPU cores.
     """
+    show_any_character()
     device, seed = choose_device(), choose_seed(seed)
     run = Run(title, seed=seed, device=device, scale=choose_scale(device))
     style.use()
     parts = [title, describe_device(device), f"scale {run.scale}", f"seed {seed}"]
     duration = run.usual_duration(minutes)
     if is_first_process():
-        print(" · ".join([*parts, duration] if duration else parts))
+        say(" · ".join([*parts, duration] if duration else parts))
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 (libraries that a lesson calls use it)
     torch.manual_seed(seed)
@@ -121,7 +124,7 @@ class Run:
         if not verdict:
             raise ClaimError(f"does not hold: {text}")
         if is_first_process():
-            print(f"✓ {text}")
+            say(f"✓ {text}")
 
     def skip(self, sentence: str, reason: str) -> None:
         """Say and record that a claim is not checked in this run, and why.
@@ -135,7 +138,7 @@ class Run:
         self.claims.append({"sentence": sentence, "holds": None, "skipped": reason})
         self.write_record()
         if is_first_process():
-            print(f"– skipped, {reason}: {sentence}")
+            say(f"– skipped, {reason}: {sentence}")
 
     def usual_duration(self, minutes: float | None) -> str:
         """How long the lesson takes, in words: as measured by its author, or as recorded here."""
@@ -170,7 +173,12 @@ def _record_name(title: str) -> str:
     words = re.findall(r"\w+", title)
     if not words:
         raise ValueError(f"title must contain a word, but is {title!r}")
-    return words[0] if words[0][0].isdigit() else "-".join(words).lower()
+    name = words[0] if words[0][0].isdigit() else "-".join(words).lower()
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # no name for a file in this locale: spelled as in web addresses
+        return name.encode("punycode").decode()
+    return name
 
 
 def _compare(

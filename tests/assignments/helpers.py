@@ -30,7 +30,7 @@ def wrong_answers(name: str) -> list[Wrong]:
     path = HERE / "answers" / f"{name}.py"
     if not path.exists():
         return []
-    first, *parts = re.split(r"^# %% ", path.read_text(), flags=re.M)
+    first, *parts = re.split(r"^# %% ", path.read_text(encoding="utf-8"), flags=re.M)
     assert not re.sub(r"^#.*$", "", first, flags=re.M).strip(), (
         f"code before the first answer: {path}"
     )

@@ -36,7 +36,7 @@ def descendants(process: int) -> set[int]:
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
+            fields = path.read_text(encoding="utf-8").rsplit(")", 1)[1].split()
         except OSError:
             continue
         parents[int(path.parent.name)] = int(fields[1])
@@ -52,7 +52,7 @@ def finished(folder: Path) -> dict[str, float]:
 
 def grade_killed_and_again(folder: Path):
     class_of_ten.make(folder / "week1")
-    with open(folder / "first.log", "w") as log:
+    with open(folder / "first.log", "w", encoding="utf-8") as log:
         first = subprocess.Popen(command(folder), cwd=ROOT, stderr=log, stdout=log)
         deadline = time.monotonic() + 900
         while len(finished(folder)) < 3 and first.poll() is None and time.monotonic() < deadline:
@@ -61,18 +61,20 @@ def grade_killed_and_again(folder: Path):
         first.send_signal(signal.SIGKILL)
         first.wait()
     done = finished(folder)
-    (folder / "done").write_text("\n".join(f"{k} {v}" for k, v in done.items()))
+    (folder / "done").write_text("\n".join(f"{k} {v}" for k, v in done.items()), encoding="utf-8")
     while (alive := {p for p in family if is_alive(p)}) and time.monotonic() < deadline:
         time.sleep(0.05)
-    (folder / "alive").write_text(str(alive or ""))
-    second = subprocess.run(command(folder), cwd=ROOT, capture_output=True, text=True)
-    (folder / "second.log").write_text(second.stdout + second.stderr)
+    (folder / "alive").write_text(str(alive or ""), encoding="utf-8")
+    second = subprocess.run(command(folder), cwd=ROOT, capture_output=True, encoding="utf-8")
+    (folder / "second.log").write_text(second.stdout + second.stderr, encoding="utf-8")
     assert second.returncode == 0, second.stderr
 
 
 def is_alive(process: int) -> bool:
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        state = (
+            Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+        )
     except OSError:
         return False
     return state != "Z"
@@ -85,7 +87,7 @@ def graded(once):
 
 @pytest.fixture(scope="module")
 def rows(graded):
-    with open(graded / f"marked/marks/{NAME}.csv", newline="") as file:
+    with open(graded / f"marked/marks/{NAME}.csv", newline="", encoding="utf-8") as file:
         return {row["student"].removeprefix("'"): row for row in csv.DictReader(file)}
 
 
@@ -133,42 +135,44 @@ def test_the_gradebook_says_the_same(graded, rows):
 
 
 def test_it_went_on_where_it_was_killed(graded):
-    done = dict(line.split() for line in (graded / "done").read_text().splitlines())
-    assert len(done) >= 3, (graded / "first.log").read_text()
+    done = dict(line.split() for line in (graded / "done").read_text(encoding="utf-8").splitlines())
+    assert len(done) >= 3, (graded / "first.log").read_text(encoding="utf-8")
     now = finished(graded)
     assert {name: now[name] for name in done} == {name: int(t) for name, t in done.items()}
-    assert f"{len(done)} of 10 are graded already" in (graded / "second.log").read_text()
-    assert "10/10" not in (graded / "second.log").read_text()
+    assert f"{len(done)} of 10 are graded already" in (graded / "second.log").read_text(
+        encoding="utf-8"
+    )
+    assert "10/10" not in (graded / "second.log").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends processes with their parent")
 def test_a_killed_grader_leaves_no_process(graded):
-    assert (graded / "alive").read_text() == ""
+    assert (graded / "alive").read_text(encoding="utf-8") == ""
 
 
 def test_progress_and_protection_are_told(graded):
-    log = (graded / "second.log").read_text()
+    log = (graded / "second.log").read_text(encoding="utf-8")
     assert "notebook" in log
     assert log.count("Student code runs with") + log.count("WARNING: this machine cannot") == 1
 
 
 def test_feedback_is_for_one_student_and_holds_no_hidden_test(graded, rows):
     hidden = "itertools.permutations(range(5))"
-    assert hidden in (SOURCE / NAME / f"{NAME}.ipynb").read_text()
+    assert hidden in (SOURCE / NAME / f"{NAME}.ipynb").read_text(encoding="utf-8")
     for student, row in rows.items():
-        text = (graded / "marked" / row["feedback"]).read_text()
+        text = (graded / "marked" / row["feedback"]).read_text(encoding="utf-8")
         assert row["feedback"].startswith(f"feedback/{safe(student)}/")
         assert hidden not in text, student
         others = [name for name in ("finn", "hana", "cleo") if name != student]
         assert not any(name in text for name in others), student
-    ben = (graded / "marked" / rows["ben"]["feedback"]).read_text()
+    ben = (graded / "marked" / rows["ben"]["feedback"]).read_text(encoding="utf-8")
     assert "logits of ±500 gave" in ben
-    gus = (graded / "marked" / rows["gus"]["feedback"]).read_text()
+    gus = (graded / "marked" / rows["gus"]["feedback"]).read_text(encoding="utf-8")
     assert "no notebook was handed in" in gus
 
 
 def test_feedback_runs_nothing_of_the_students(graded, rows):
-    text = (graded / "marked" / rows["eve"]["feedback"]).read_text()
+    text = (graded / "marked" / rows["eve"]["feedback"]).read_text(encoding="utf-8")
     assert "alert(" in text
     assert "<script>alert" not in text
     assert "<img src=x" not in text
@@ -190,7 +194,7 @@ def test_marks_are_private_and_submissions_untouched(graded):
 def grade(folder: Path, **options) -> dict[str, dict]:
     options = {"limits": STRICT, "workers": 1} | options
     (path,) = batch.grade(folder / "in", folder / "out", **options)
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
@@ -215,14 +219,17 @@ def test_marks_by_hand_and_grading_anew(tmp_path):
     row = grade(tmp_path)["ann"]
     assert (row["marks"], row["to_mark_by_hand"]) == ("19", "")
     assert result.stat().st_mtime_ns == before, "only the feedback was written anew"
-    assert "Score: 3.0 / 4.0" in (tmp_path / "out" / row["feedback"]).read_text()
+    assert "Score: 3.0 / 4.0" in (tmp_path / "out" / row["feedback"]).read_text(encoding="utf-8")
 
     for folder in (SOURCE, RELEASE):  # the teacher mends a check: all are graded again
         shutil.copytree(folder / NAME, tmp_path / folder.name / NAME)
     path = tmp_path / "source" / NAME / f"{NAME}.ipynb"
     hidden = "### BEGIN HIDDEN TESTS\\n"
-    assert hidden in path.read_text()
-    path.write_text(path.read_text().replace(hidden, hidden + '",\n    "assert False, 1\\n', 1))
+    assert hidden in path.read_text(encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace(hidden, hidden + '",\n    "assert False, 1\\n', 1),
+        encoding="utf-8",
+    )
     row = grade(tmp_path, source=tmp_path / "source", release=tmp_path / "release")["ann"]
     assert row["failed_checks"] == "topk-plain"
     assert (row["marks"], row["to_mark_by_hand"]) == ("18", "experiment-answer")

@@ -19,7 +19,7 @@ def fresh():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_release_is_in_step_with_its_source(name, fresh):
-    assert (RELEASE / name / f"{name}.ipynb").read_text() == fresh[name], STEP
+    assert (RELEASE / name / f"{name}.ipynb").read_text(encoding="utf-8") == fresh[name], STEP
 
 
 def test_each_release_has_a_source():
@@ -39,7 +39,7 @@ def significant(code: str) -> set[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_leaks(name, load):
     assignment = load(name)
-    text = (RELEASE / name / f"{name}.ipynb").read_text()
+    text = (RELEASE / name / f"{name}.ipynb").read_text(encoding="utf-8")
     assert not re.search(r"(BEGIN|END) (SOLUTION|HIDDEN|MARK)", text)
     cells = assignment.release.cells
     seen = {line.strip() for cell in cells for line in cell.source.splitlines()}

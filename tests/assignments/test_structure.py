@@ -95,6 +95,6 @@ def test_names_are_words_and_one_for_all_purposes(name, cells):
 
 def test_committed_without_outputs(name):
     for folder in (SOURCE, SOURCE.with_name("release")):
-        notebook = json.loads((folder / name / f"{name}.ipynb").read_text())
+        notebook = json.loads((folder / name / f"{name}.ipynb").read_text(encoding="utf-8"))
         code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
         assert all(c["outputs"] == [] and c["execution_count"] is None for c in code)

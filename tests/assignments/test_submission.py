@@ -56,15 +56,15 @@ def test_finds_one_submission_a_student(assignment, notebook, tmp_path):
     bare = json.loads(notebook)
     for cell in bare["cells"]:
         cell["metadata"] = cell["id"] = None
-    (tmp_path / "stripped/final.ipynb").write_text(json.dumps(bare))
+    (tmp_path / "stripped/final.ipynb").write_text(json.dumps(bare), encoding="utf-8")
     put(f"several/old/{NAME}.ipynb")
     put(f"several/{NAME}.ipynb")
     put(".hidden/x.ipynb")
     put("__MACOSX/x.ipynb")
     (tmp_path / "empty").mkdir()
     (tmp_path / "other").mkdir()
-    (tmp_path / "other/lesson.ipynb").write_text('{"cells": []}')
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "other/lesson.ipynb").write_text('{"cells": []}', encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
     found = {s.student: s for s in find(tmp_path, assignment)}
     good = {"plain", "nbgrader", "renamed", "checkpoint", "loose", "several", "stripped"}
     assert set(found) == good | {"empty", "other"}

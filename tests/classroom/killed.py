@@ -103,14 +103,14 @@ def in_a_process(work) -> tuple[str, dict | None]:
         os.close(read)
         try:
             result = work()
-            with os.fdopen(write, "w") as pipe:
+            with os.fdopen(write, "w", encoding="utf-8") as pipe:
                 json.dump(result, pipe)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
     os.close(write)
-    with os.fdopen(read) as pipe:
+    with os.fdopen(read, encoding="utf-8") as pipe:
         said = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):

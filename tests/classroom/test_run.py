@@ -13,7 +13,7 @@ NAN, INF = float("nan"), float("inf")
 
 
 def record(name="04"):
-    return json.loads((records.folder() / f"{name}.json").read_text())
+    return json.loads((records.folder() / f"{name}.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ class TestRecord:
         assert record(name)["title"] == title
 
     def test_damaged_record_is_no_obstacle(self, run):
-        (records.folder() / "04.json").write_text("{")
+        (records.folder() / "04.json").write_text("{", encoding="utf-8")
         begin(TITLE)
         assert record()["claims"] == []
 
@@ -232,7 +232,7 @@ class TestRecord:
 class TestFolder:
     def test_root_of_the_course(self, monkeypatch, tmp_path):
         monkeypatch.delenv("CVCOURSE_RECORDS")
-        (tmp_path / "pyproject.toml").write_text('[project]\nname = "cvcourse"\n')
+        (tmp_path / "pyproject.toml").write_text('[project]\nname = "cvcourse"\n', encoding="utf-8")
         (tmp_path / "lessons").mkdir()
         monkeypatch.chdir(tmp_path / "lessons")
         assert records.folder() == tmp_path / "build" / "records"
@@ -240,6 +240,6 @@ class TestFolder:
     @pytest.mark.parametrize("other", ['[project]\nname = "else"\n', "[tool.x]\n", "not toml ["])
     def test_elsewhere_it_is_the_current_folder(self, monkeypatch, tmp_path, other):
         monkeypatch.delenv("CVCOURSE_RECORDS")
-        (tmp_path / "pyproject.toml").write_text(other)
+        (tmp_path / "pyproject.toml").write_text(other, encoding="utf-8")
         monkeypatch.chdir(tmp_path)
         assert records.folder() == tmp_path / "build" / "records"

@@ -62,7 +62,9 @@ def coco(tmp_path):
         ],
     }  # fmt: skip
     (tmp_path / "annotations").mkdir()
-    (tmp_path / "annotations" / "instances_val2017.json").write_text(json.dumps(content))
+    (tmp_path / "annotations" / "instances_val2017.json").write_text(
+        json.dumps(content), encoding="utf-8"
+    )
     return tmp_path
 
 
@@ -71,7 +73,8 @@ def voc(tmp_path):
     for name in ("2007_000001", "2007_000002"):
         write_picture(tmp_path / "JPEGImages" / f"{name}.jpg")
         (tmp_path / "Annotations").mkdir(exist_ok=True)
-        (tmp_path / "Annotations" / f"{name}.xml").write_text(f"""\
+        (tmp_path / "Annotations" / f"{name}.xml").write_text(
+            f"""\
 <annotation>
   <folder>VOC2012</folder><filename>{name}.jpg</filename>
   <size><width>{WIDTH}</width><height>{HEIGHT}</height><depth>3</depth></size>
@@ -86,7 +89,9 @@ def voc(tmp_path):
     <name>tvmonitor</name><difficult>1</difficult>
     <bndbox><ymin>1</ymin><xmin>1</xmin><ymax>40</ymax><xmax>60</xmax></bndbox>
   </object>
-</annotation>""")
+</annotation>""",
+            encoding="utf-8",
+        )
         semantic, objects = np.zeros((2, HEIGHT, WIDTH), int)
         semantic[4:26, 9:31] = objects[4:26, 9:31] = 255
         semantic[5:25, 10:30], objects[5:25, 10:30] = 8, 1
@@ -96,7 +101,7 @@ def voc(tmp_path):
     for task in ("Main", "Segmentation"):
         lists = tmp_path / "ImageSets" / task
         lists.mkdir(parents=True)
-        (lists / "train.txt").write_text("2007_000001\n2007_000002\n")
+        (lists / "train.txt").write_text("2007_000001\n2007_000002\n", encoding="utf-8")
     return tmp_path
 
 
@@ -109,7 +114,8 @@ def pets(tmp_path):
         write_picture(tmp_path / "images" / f"{name}.jpg")
         write_indices(tmp_path / "annotations" / "trimaps" / f"{name}.png", trimap)
     (tmp_path / "annotations" / "trainval.txt").write_text(
-        "#Image CLASS-ID SPECIES BREED ID\nAbyssinian_100 1 1 1\ngreat_pyrenees_7 3 2 2\n"
+        "#Image CLASS-ID SPECIES BREED ID\nAbyssinian_100 1 1 1\ngreat_pyrenees_7 3 2 2\n",
+        encoding="utf-8",
     )
     return tmp_path
 
@@ -134,5 +140,5 @@ def cifar(tmp_path):
         "ship",
         "truck",
     ]
-    (tmp_path / "batches.meta.txt").write_text("\n".join(kinds) + "\n\n")
+    (tmp_path / "batches.meta.txt").write_text("\n".join(kinds) + "\n\n", encoding="utf-8")
     return tmp_path

@@ -74,8 +74,8 @@ def test_coco_masks_beside_pycocotools():
     ("name", "damage", "error", "message"),
     [
         ("json", lambda p: p.unlink(), FileNotFoundError, "python data_scripts/coco.py"),
-        ("json", lambda p: p.write_text('{"images": ['), ValueError, "not a file of COCO"),
-        ("json", lambda p: p.write_text("{}"), ValueError, "not a file of COCO instances"),
+        ("json", lambda p: p.write_bytes(b'{"images": ['), ValueError, "not a file of COCO"),
+        ("json", lambda p: p.write_bytes(b"{}"), ValueError, "not a file of COCO instances"),
         ("jpg", lambda p: p.unlink(), FileNotFoundError, "000000000003.jpg is missing"),
         ("jpg", lambda p: p.write_bytes(b"\xff\xd8\xff not"), ValueError, "fetch it again"),
         ("jpg", lambda p: cut(p), ValueError, "fetch it again"),

@@ -76,7 +76,7 @@ def test_fetch_verify_unpack_summarise(
         shutil.copy(layout / "annotations/trainval.txt", layout / "annotations/test.txt")
     if name == "pascal_voc":
         for task in ("Main", "Segmentation"):
-            (layout / "ImageSets" / task / "val.txt").write_text("2007_000001\n")
+            (layout / "ImageSets" / task / "val.txt").write_text("2007_000001\n", encoding="utf-8")
     folder, address = served
     file, digest = pack(tmp_path / "layout", folder / "all", "gztar")
 

@@ -169,7 +169,7 @@ class TestCoco:
         from pycocotools.coco import COCO
 
         file = tmp_path / "annotations.json"
-        file.write_text(json.dumps(self.dataset()))
+        file.write_text(json.dumps(self.dataset()), encoding="utf-8")
         coco = COCO(str(file))
         for annotation, mask in zip(coco.loadAnns(coco.getAnnIds(7)), self.masks(), strict=True):
             assert np.array_equal(coco.annToMask(annotation) > 0, mask)
@@ -185,7 +185,7 @@ class TestCoco:
         (tmp_path / "mine").mkdir()
         Image.new("RGB", (50, 60)).save(tmp_path / "mine" / "a.jpg")
         file = tmp_path / "annotations" / "instances_mine.json"
-        file.write_text(json.dumps(self.dataset()))
+        file.write_text(json.dumps(self.dataset()), encoding="utf-8")
         dataset = Coco(tmp_path, "mine")
         _, target = dataset[0]
         assert np.array_equal(target["masks"].numpy(), np.stack(self.masks()))

@@ -48,8 +48,8 @@ def test_voc_segmentation(voc):
          "python data_scripts/pascal_voc.py"),
         (lambda p: (p / "Annotations/2007_000001.xml").unlink(), FileNotFoundError, "is missing"),
         (lambda p: cut(p / "Annotations/2007_000001.xml"), ValueError, "not an annotation"),
-        (lambda p: (p / "Annotations/2007_000001.xml").write_text(
-            "<annotation><object><name>cat</name></object></annotation>"), ValueError,
+        (lambda p: (p / "Annotations/2007_000001.xml").write_bytes(
+            b"<annotation><object><name>cat</name></object></annotation>"), ValueError,
          "not an annotation"),
         (lambda p: cut(p / "JPEGImages/2007_000001.jpg"), ValueError, "fetch it again"),
     ],
@@ -87,7 +87,7 @@ def test_oxford_pet(pets):
     [
         (lambda p: (p / "annotations/trainval.txt").unlink(), FileNotFoundError,
          "python data_scripts/oxford_pet.py"),
-        (lambda p: (p / "annotations/trainval.txt").write_text("Abyssinian_100 1\n"), ValueError,
+        (lambda p: (p / "annotations/trainval.txt").write_bytes(b"Abyssinian_100 1\n"), ValueError,
          "not a list of Oxford-IIIT Pet"),
         (lambda p: (p / "images/Abyssinian_100.jpg").unlink(), FileNotFoundError, "is missing"),
         (lambda p: cut(p / "annotations/trimaps/Abyssinian_100.png"), ValueError, "fetch it again"),
@@ -144,7 +144,7 @@ def test_flow_files_that_are_none(tmp_path):
     cut(tmp_path / "a.flo")
     with pytest.raises(ValueError, match="is damaged: 54 bytes of 108"):
         read_flow(tmp_path / "a.flo")
-    (tmp_path / "b.flo").write_text("flow")
+    (tmp_path / "b.flo").write_text("flow", encoding="utf-8")
     with pytest.raises(ValueError, match=r"is not a \.flo file"):
         read_flow(tmp_path / "b.flo")
     with pytest.raises(ValueError, match=r"flow must be \(2, H, W\)"):
@@ -159,7 +159,9 @@ def test_find(tmp_path, monkeypatch):
     assert real.home() == tmp_path
     assert real.find("oxford_pet") is None
     (tmp_path / "oxford_pet" / "annotations").mkdir(parents=True)
-    (tmp_path / "oxford_pet" / "annotations" / "trainval.txt").write_text("Abyssinian_1 1 1 1\n")
+    (tmp_path / "oxford_pet" / "annotations" / "trainval.txt").write_text(
+        "Abyssinian_1 1 1 1\n", encoding="utf-8"
+    )
     assert real.find("oxford_pet") == tmp_path / "oxford_pet"
     assert real.find("coco") is None
     with pytest.raises(ValueError, match="name must be one of"):

@@ -337,9 +337,9 @@ def test_same_scene_in_any_order_worker_and_process():
     narrow = "X86_V3 X86_V4 AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_ICL"
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "NPY_DISABLE_CPU_FEATURES": narrow}
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT,
+        [sys.executable, "-c", code], capture_output=True, check=True, cwd=ROOT,
         env=environment,
-    )  # fmt: skip
+     encoding="utf-8")  # fmt: skip
     assert answer.stdout.split() == expected
 
 

@@ -12,7 +12,8 @@ LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.ipynb"))
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_record(path):
-    record = json.loads((ROOT / "build/records" / f"{path.stem[:2]}.json").read_text())
+    path = ROOT / "build/records" / f"{path.stem[:2]}.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
     checked = [claim for claim in record["claims"] if "skipped" not in claim]
     assert len(checked) >= 3
     assert all(claim["holds"] for claim in checked)

@@ -130,7 +130,7 @@ def test_exercises(lesson):
 
 
 def test_committed_without_outputs_and_with_stable_unique_ids(path, lesson):
-    raw = path.read_text()
+    raw = path.read_text(encoding="utf-8")
     assert '"outputs": []' in raw
     assert all(
         not c.outputs and c.execution_count is None for c in lesson.cells if c.cell_type == "code"

@@ -10,6 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from cvcourse.classroom.device import is_first_process
+from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.training.fit import warmup_cosine
 from cvcourse.classroom.training.weights import load_shared
@@ -181,7 +182,7 @@ def detection_data(
             longer=times,
         )
     if is_first_process():
-        print(f"data: {data.name}, {len(data.train):,} pictures to train, {len(data.test)} to test")
+        say(f"data: {data.name}, {len(data.train):,} pictures to train, {len(data.test)} to test")
     return data
 
 
@@ -256,7 +257,7 @@ def imagenet_backbone(**options) -> ResNetFPN:
         return backbone
     except ConnectionError as error:
         if is_first_process():
-            print(f"the backbone starts from random weights ({error})")
+            say(f"the backbone starts from random weights ({error})")
         return ResNetFPN(**{**options, "norm": nn.BatchNorm2d, "trainable_layers": 5})
 
 

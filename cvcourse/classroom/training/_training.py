@@ -205,7 +205,7 @@ class Training:
                 "history": self.history,
                 "best": self.history.best,
             }
-            (unfinished / "progress.json").write_text(json.dumps(progress))
+            (unfinished / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
         self.accelerator.wait_for_everyone()
         if self.is_main:
             checkpoints.finish_writing(unfinished, keep=2)
@@ -268,7 +268,7 @@ class Training:
         path = checkpoints.newest_good(self.folder, "step")
         if path is None:
             return [None, None]
-        progress = json.loads((path / "progress.json").read_text())
+        progress = json.loads((path / "progress.json").read_text(encoding="utf-8"))
         best_step = progress["best"]["step"] if progress["best"] else 0
         if checkpoints.best_after_resume(self.folder, best_step) is None:
             progress["best"] = None

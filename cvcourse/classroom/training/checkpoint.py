@@ -51,7 +51,7 @@ def start_writing(path: Path) -> None:
 def finish_writing(written: Path, *, keep: int) -> Path:
     """Add the manifest, rename the folder to its final name, drop all but the newest `keep`."""
     sums = {p.name: _sha256(p) for p in sorted(written.iterdir())}
-    (written / MANIFEST).write_text(json.dumps(sums, indent=2) + "\n")
+    (written / MANIFEST).write_text(json.dumps(sums, indent=2) + "\n", encoding="utf-8")
     path = written.with_name(written.name.removeprefix(".").removesuffix(".unfinished"))
     _remove(path)
     os.replace(written, path)
@@ -111,7 +111,7 @@ def _step(path: Path) -> int:
 
 def _damage(path: Path) -> str | None:
     try:
-        sums = json.loads((path / MANIFEST).read_text())
+        sums = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         if not sums:
             return f"{MANIFEST} is empty"
         for name, expected in sums.items():

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from cvcourse.classroom.history import History
+from cvcourse.classroom.printing import say
 from cvcourse.classroom.training._training import Training
 from cvcourse.classroom.training._watching import Interrupts, Show
 
@@ -135,7 +136,7 @@ def fit(
             training.save()
         if history.interrupted and training.is_main:
             where = "" if checkpoint is None else "; call fit again to go on from there"
-            print(f"Training was stopped after step {training.step}{where}.")
+            say(f"Training was stopped after step {training.step}{where}.")
         training.load_best()
     finally:
         training.release()

@@ -13,6 +13,7 @@ import torch
 
 from cvcourse.classroom import records
 from cvcourse.classroom.device import is_first_process
+from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.training._shipped import SCRIPT, nothing_written, stem_of, what_to_do
 
@@ -51,7 +52,7 @@ def repeated(
     if task == "read":
         table = _read(folder() / f"{stem}.json", seeds, remedy=f"{SCRIPT} {run.record_name}")
         if is_first_process():
-            print(
+            say(
                 f"{stem}: seeds {', '.join(map(str, seeds))} were measured by this cell in "
                 f"{table['cpu_seconds'] / 60:.1f} minutes of one CPU core with torch "
                 f"{table['torch']}; CVCOURSE_WEIGHTS=train measures anew"

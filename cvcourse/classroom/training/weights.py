@@ -13,6 +13,7 @@ from torch import nn
 from cvcourse.classroom import records
 from cvcourse.classroom.device import is_first_process
 from cvcourse.classroom.history import History
+from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.training._shipped import SCRIPT, stem_of, what_to_do
 
@@ -51,7 +52,7 @@ def trained(
         if is_first_process():
             minutes = float(told["cpu_seconds"]) / 60
             where = "this cell" if lesson is None else f"lesson {lesson}"
-            print(
+            say(
                 f"{stem}: trained by {where} in {minutes:.1f} minutes of one CPU core; "
                 "CVCOURSE_WEIGHTS=train trains anew"
             )

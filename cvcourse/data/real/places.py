@@ -64,7 +64,7 @@ def read_pixels(path: Path, script: str | None, mode: str | None = None) -> np.n
 
 def read_names(path: Path, script: str | None) -> list[list[str]]:
     """Words of each line of a list, without blank lines and comments."""
-    lines = existing(path, script).read_text().splitlines()
+    lines = existing(path, script).read_text(encoding="utf-8").splitlines()
     return [line.split() for line in lines if line.strip() and not line.startswith("#")]
 
 

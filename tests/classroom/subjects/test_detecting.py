@@ -207,7 +207,7 @@ def test_ten_times_the_scenes_where_no_data_set_is_there(monkeypatch):
 
 @pytest.fixture
 def photographs(voc, monkeypatch, tmp_path):  # noqa: F811 (the fixture)
-    (voc / "ImageSets" / "Main" / "val.txt").write_text("2007_000002\n")
+    (voc / "ImageSets" / "Main" / "val.txt").write_text("2007_000002\n", encoding="utf-8")
     folder = tmp_path / "home" / "VOCdevkit"
     folder.mkdir(parents=True)
     (folder / "VOC2012").symlink_to(voc)
@@ -216,7 +216,7 @@ def photographs(voc, monkeypatch, tmp_path):  # noqa: F811 (the fixture)
 
 
 def test_masks_where_asked_for(photographs, voc):  # noqa: F811 (the fixture)
-    (voc / "ImageSets" / "Segmentation" / "val.txt").write_text("2007_000002\n")
+    (voc / "ImageSets" / "Segmentation" / "val.txt").write_text("2007_000002\n", encoding="utf-8")
     for scale in ("small", "full"):
         data = detecting.detection_data(run_at(scale), train=2, test=1, masks=True)
         for image, target in (data.train[0], data.test[0]):

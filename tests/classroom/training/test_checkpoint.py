@@ -41,12 +41,14 @@ DAMAGE = {
     "one bit": lambda path: (path / "optimizer.bin").write_bytes(
         bytes([(data := (path / "optimizer.bin").read_bytes())[0] ^ 1]) + data[1:]
     ),
-    "other contents": lambda path: (path / "progress.json").write_text("{}"),
+    "other contents": lambda path: (path / "progress.json").write_text("{}", encoding="utf-8"),
     "file missing": lambda path: (path / "random-0.pt").unlink(),
     "manifest missing": lambda path: (path / "manifest.json").unlink(),
-    "manifest cut": lambda path: (path / "manifest.json").write_text('{"model.safe'),
-    "manifest empty": lambda path: (path / "manifest.json").write_text("{}"),
-    "manifest a list": lambda path: (path / "manifest.json").write_text("[1]"),
+    "manifest cut": lambda path: (path / "manifest.json").write_text(
+        '{"model.safe', encoding="utf-8"
+    ),
+    "manifest empty": lambda path: (path / "manifest.json").write_text("{}", encoding="utf-8"),
+    "manifest a list": lambda path: (path / "manifest.json").write_text("[1]", encoding="utf-8"),
 }
 
 
@@ -54,7 +56,7 @@ def test_two_checkpoints_and_the_best_are_kept(trained):
     folder, _, history = trained
     best = f"best-{history.best['step']:08d}"
     assert names(folder) == sorted([best, "step-00000010", "step-00000015"])
-    sums = json.loads((folder / "step-00000015" / "manifest.json").read_text())
+    sums = json.loads((folder / "step-00000015" / "manifest.json").read_text(encoding="utf-8"))
     files = {path.name for path in (folder / "step-00000015").iterdir()}
     assert set(sums) == files - {"manifest.json"}
 
@@ -123,7 +125,7 @@ def test_damaged_twice_keeps_both(trained):
 
 def test_resume_false_starts_afresh_and_touches_nothing_else(trained):
     folder, _, _ = trained
-    (folder / "notes.txt").write_text("mine")
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
     (folder / "step-00000015").rename(folder / "step-00000099")
     _, history = tiny.train(folder, resume=False, epochs=1)
     assert len(history) == tiny.BATCHES

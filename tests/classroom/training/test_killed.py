@@ -23,15 +23,15 @@ def told(once):
             cwd=Path(__file__).parents[3],
             env={**os.environ, "CVCOURSE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"},
             capture_output=True,
-            text=True,
             timeout=900,
             check=False,
+            encoding="utf-8",
         )
         assert result.returncode == 0, result.stderr
         told = json.loads(result.stdout) | {"errors": result.stderr}
-        (folder / "told.json").write_text(json.dumps(told))
+        (folder / "told.json").write_text(json.dumps(told), encoding="utf-8")
 
-    return json.loads((once("killed", run) / "told.json").read_text())
+    return json.loads((once("killed", run) / "told.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("way", WAYS_TO_DIE)

@@ -46,9 +46,9 @@ def launch(folder: Path) -> None:
         cwd=Path(__file__).parents[3],
         env=environment,
         capture_output=True,
-        text=True,
         timeout=900,
         check=False,
+        encoding="utf-8",
     )
     assert result.returncode == 0, result.stderr
 
@@ -86,7 +86,7 @@ def test_resumed_in_the_middle_two_processes_end_as_before(folder):
 
 
 def test_first_process_alone_writes_record_and_best_weights(folder):
-    claims = json.loads((folder / "records" / "97.json").read_text())["claims"]
+    claims = json.loads((folder / "records" / "97.json").read_text(encoding="utf-8"))["claims"]
     assert len(claims) == 1
     kept = sorted(path.name for path in (folder / "run").iterdir())
     assert [name.split("-")[0] for name in kept] == ["best", "step", "step"]

@@ -62,7 +62,7 @@ def test_errors_are_said_and_unknown_commands_refused(tool):
 
 def test_export(tool):
     drawn(tool).handle("save")
-    assert json.loads(tool.path.read_text()) == tool.coco()
+    assert json.loads(tool.path.read_text(encoding="utf-8")) == tool.coco()
     assert len(tool.coco()["annotations"]) == 1
 
 

@@ -257,7 +257,9 @@ class TestExport:
     def test_what_covers_no_pixel_is_left_out(self, tmp_path):
         editor = editor_with([(10.1, 10.1), (10.3, 10.1), (10.2, 10.3)])
         editor.save(tmp_path / "drawn.json")
-        assert json.loads((tmp_path / "drawn.json").read_text())["annotations"] == []
+        assert (
+            json.loads((tmp_path / "drawn.json").read_text(encoding="utf-8"))["annotations"] == []
+        )
 
 
 class TestHits:
