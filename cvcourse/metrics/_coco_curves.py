@@ -37,11 +37,17 @@ def precision_and_recall(
             recall[:, k, a, m] = tp[rank[rows] < limit].sum(0) / positives[k, a]
         by_score = np.argsort(-score[rows], kind="stable")
         tp, fp = tp[by_score].T, fp[by_score].T  # (T, n)
-        precision[:, :, k, a] = _interpolated(tp, fp, int(positives[k, a]))
+        precision[:, :, k, a] = interpolated(tp, fp, int(positives[k, a]))
     return precision, recall
 
 
-def _interpolated(tp: np.ndarray, fp: np.ndarray, positives: int) -> np.ndarray:
+def mean_of_defined(values: np.ndarray) -> float:
+    """Of those that are not -1; -1 where there is none."""
+    defined = values[values > -1]
+    return float(defined.mean()) if len(defined) else -1.0
+
+
+def interpolated(tp: np.ndarray, fp: np.ndarray, positives: int) -> np.ndarray:
     """(T, 101): the best precision at each recall or beyond it, 0 where it is not reached."""
     tp, fp = tp.cumsum(1, dtype=np.float64), fp.cumsum(1, dtype=np.float64)
     precision = tp / (fp + tp + np.spacing(1))

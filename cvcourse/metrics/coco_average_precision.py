@@ -6,14 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_choice, check_counts
-from cvcourse.metrics._coco_curves import precision_and_recall
-from cvcourse.metrics._coco_data import Instances, read_detections, read_targets
-from cvcourse.metrics._coco_matching import greedy_matches, overlapping_pairs
+from cvcourse.metrics._checks import check_counts
+from cvcourse.metrics._coco_curves import mean_of_defined, precision_and_recall
+from cvcourse.metrics._coco_matches import ALL_AREAS, match_images
 
 COCO_IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 COCO_AREAS = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
-ALL_AREAS = (0, 1e10)
 
 
 def coco_average_precision(
@@ -54,38 +52,26 @@ def coco_average_precision(
     `iou_type`.
     Reference: Lin et al. 2014, "Microsoft COCO", arXiv 1405.0312, and pycocotools' COCOeval.
     """
-    check_choice("iou_type", iou_type, ("bbox", "segm"))
     max_detections = check_counts("max_detections", max_detections)
-    if len(preds) != len(target):
-        raise ValueError(f"preds and target must be as many, got {len(preds)} and {len(target)}")
     iou_thresholds = [float(t) for t in iou_thresholds]
-    if not iou_thresholds or not all(0 <= t <= 1 for t in iou_thresholds):
-        raise ValueError(f"iou_thresholds must lie in [0, 1], got {tuple(iou_thresholds)}")
     if not all(low <= high for low, high in areas.values()):
         raise ValueError(f"areas must be ranges (low, high), got {dict(areas)}")
-    detections, targets = read_detections(preds, iou_type), read_targets(target, iou_type)
-    classes = np.unique(np.concatenate([detections.label, targets.label]))
-    detections = detections._replace(label=np.searchsorted(classes, detections.label))
-    targets = targets._replace(label=np.searchsorted(classes, targets.label))
-    detections, rank = _best(detections, max(max_detections))
-    targets = targets.take(np.lexsort((targets.image, targets.label)))
-
-    ranges = [ALL_AREAS, *areas.values()]
-    outside = _outside(detections.size, ranges)  # (detections, A)
-    ignored = _outside(targets.size, ranges) | targets.crowd[:, None]  # (targets, A)
-    positives = np.zeros((len(classes), len(ranges)), dtype=np.int64)
-    np.add.at(positives, targets.label, ~ignored)
-
-    thresholds = np.minimum(iou_thresholds, 1 - 1e-10)
-    pairs = overlapping_pairs(detections, targets, thresholds.min())
-    claims, claims_ignored = greedy_matches(pairs, rank, ignored, targets.crowd, thresholds)
+    matches = match_images(
+        preds,
+        target,
+        iou_type=iou_type,
+        iou_thresholds=iou_thresholds,
+        limit=max(max_detections),
+        ranges=[ALL_AREAS, *areas.values()],
+    )
+    classes = matches.classes
     precision, recall = precision_and_recall(
-        hit=claims & ~claims_ignored,
-        false_alarm=~claims & ~outside[:, :, None],
-        label=detections.label,
-        score=detections.score,
-        rank=rank,
-        positives=positives,
+        hit=matches.hit,
+        false_alarm=matches.false_alarm,
+        label=matches.label,
+        score=matches.score,
+        rank=matches.rank,
+        positives=matches.positives.sum(0),
         max_detections=max_detections,
     )
 
@@ -98,30 +84,11 @@ def coco_average_precision(
         values[f"mar_{name}"] = recall[..., a, last]
     for m, limit in enumerate(max_detections):
         values[f"mar_{limit}"] = recall[..., 0, m]
-    means: dict[str, float | list[float]] = {key: _mean(value) for key, value in values.items()}
+    means: dict[str, float | list[float]] = {
+        key: mean_of_defined(value) for key, value in values.items()
+    }
     for key in ("map", f"mar_{max_detections[last]}"):
-        of_class = [_mean(values[key][..., k]) for k in range(len(classes))]
+        of_class = [mean_of_defined(values[key][..., k]) for k in range(len(classes))]
         means[f"{key}_per_class"] = of_class if class_metrics else -1.0
     result = {key: torch.tensor(mean, dtype=torch.float64) for key, mean in means.items()}
     return result | {"classes": torch.from_numpy(classes)}
-
-
-def _best(detections: Instances, limit: int) -> tuple[Instances, np.ndarray]:
-    """The `limit` detections of highest score in each image and class, and their rank there."""
-    order = np.lexsort((-detections.score, detections.image, detections.label))
-    detections = detections.take(order)
-    group = np.stack([detections.label, detections.image])
-    starts = np.diff(group, axis=1, prepend=-1).any(0)  # first detection of its group
-    place = np.arange(len(order))
-    rank = place - np.maximum.accumulate(np.where(starts, place, 0))
-    return detections.take(rank < limit), rank[rank < limit]
-
-
-def _outside(size: np.ndarray, ranges: Sequence[tuple[float, float]]) -> np.ndarray:
-    low, high = np.array(ranges, dtype=np.float64).T
-    return (size[:, None] < low) | (size[:, None] > high)
-
-
-def _mean(values: np.ndarray) -> float:
-    defined = values[values > -1]
-    return float(defined.mean()) if len(defined) else -1.0

@@ -8,10 +8,11 @@ from cvcourse.classroom import fit
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects import detecting
 from cvcourse.data import real
-from cvcourse.metrics import coco_average_precision
+from cvcourse.metrics import bootstrap_interval, coco_average_precision
 from cvcourse.models.backbones.resnet import ResNet
 from cvcourse.models.detection.faster_rcnn import FasterRCNN
 from tests.data.conftest import voc  # noqa: F401 (a fixture)
+from tests.metrics.detections import random_images
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +165,33 @@ def test_interval_of_average_precision(kept):
     value, low, high = detecting.average_precision_interval(half, kept.targets, n=50)
     assert low < value < high
     assert value == coco_average_precision(half, kept.targets)["map_50"]
+
+
+@pytest.mark.parametrize("thresholds", [(0.5,), (0.6, 0.75, 0.9)])
+def test_intervals_are_those_of_pictures_scored_from_scratch(thresholds):
+    found, targets = random_images(1, images=20, ties=False)
+    others = [{**f, "scores": f["scores"].flip(0)} for f in found]
+
+    def ap(detections, chosen):
+        chosen = sorted(chosen)
+        some = [detections[i] for i in chosen], [targets[i] for i in chosen]
+        return float(coco_average_precision(*some, iou_thresholds=thresholds)["map"])
+
+    def from_scratch(statistic):
+        generator = torch.Generator().manual_seed(3)
+        return bootstrap_interval(range(20), statistic=statistic, n=30, generator=generator)
+
+    options = {"iou_thresholds": thresholds, "n": 30, "seed": 3}
+    interval = detecting.average_precision_interval(found, targets, **options)
+    assert interval == pytest.approx(from_scratch(lambda chosen: ap(found, chosen)), abs=1e-12)
+    gain = detecting.average_precision_gain(found, others, targets, **options)
+    expected = from_scratch(lambda chosen: ap(found, chosen) - ap(others, chosen))
+    assert gain == pytest.approx(expected, abs=1e-12)
+
+
+def test_no_picture_at_all():
+    with pytest.raises(ValueError, match="one picture at least"):
+        detecting.average_precision_interval([], [])
 
 
 def test_backbone_starts_from_a_classifier_of_crops(kept):

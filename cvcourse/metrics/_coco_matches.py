@@ -1,0 +1,81 @@
+"""Every detection of a data set as a hit, a false alarm, or not counted, by COCO's rules."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from cvcourse.metrics._checks import check_choice
+from cvcourse.metrics._coco_data import Images, Instances, read_detections, read_targets
+from cvcourse.metrics._coco_matching import greedy_matches, overlapping_pairs
+
+ALL_AREAS = (0, 1e10)
+
+
+class Matches(NamedTuple):
+    classes: np.ndarray  # (K,) labels, increasing
+    image: np.ndarray  # (N,) index of each detection's image
+    label: np.ndarray  # (N,) index of its class, increasing; within one, `image` increases
+    score: np.ndarray  # (N,) decreasing within image and class
+    rank: np.ndarray  # (N,) place by score in image and class
+    hit: np.ndarray  # (N, A, T) bool, for each range of areas and IoU threshold
+    false_alarm: np.ndarray  # (N, A, T) bool; neither for a detection that is not counted
+    positives: np.ndarray  # (images, K, A) number of targets that count
+
+
+def match_images(
+    preds: Images,
+    target: Images,
+    *,
+    iou_type: str,
+    iou_thresholds: Sequence[float],
+    limit: int,
+    ranges: Sequence[tuple[float, float]] = (ALL_AREAS,),
+) -> Matches:
+    """limit: how many detections count in each image and class, those of highest score."""
+    check_choice("iou_type", iou_type, ("bbox", "segm"))
+    if len(preds) != len(target):
+        raise ValueError(f"preds and target must be as many, got {len(preds)} and {len(target)}")
+    if not len(iou_thresholds) or not all(0 <= t <= 1 for t in iou_thresholds):
+        raise ValueError(f"iou_thresholds must lie in [0, 1], got {tuple(iou_thresholds)}")
+    detections, targets = read_detections(preds, iou_type), read_targets(target, iou_type)
+    classes = np.unique(np.concatenate([detections.label, targets.label]))
+    detections = detections._replace(label=np.searchsorted(classes, detections.label))
+    targets = targets._replace(label=np.searchsorted(classes, targets.label))
+    detections, rank = _best(detections, limit)
+    targets = targets.take(np.lexsort((targets.image, targets.label)))
+
+    outside = _outside(detections.size, ranges)  # (N, A)
+    ignored = _outside(targets.size, ranges) | targets.crowd[:, None]  # (targets, A)
+    positives = np.zeros((len(target), len(classes), len(ranges)), dtype=np.int64)
+    np.add.at(positives, (targets.image, targets.label), ~ignored)
+
+    thresholds = np.minimum(iou_thresholds, 1 - 1e-10)
+    pairs = overlapping_pairs(detections, targets, thresholds.min())
+    claims, claims_ignored = greedy_matches(pairs, rank, ignored, targets.crowd, thresholds)
+    return Matches(
+        classes=classes,
+        image=detections.image,
+        label=detections.label,
+        score=detections.score,
+        rank=rank,
+        hit=claims & ~claims_ignored,
+        false_alarm=~claims & ~outside[:, :, None],
+        positives=positives,
+    )
+
+
+def _best(detections: Instances, limit: int) -> tuple[Instances, np.ndarray]:
+    """The `limit` detections of highest score in each image and class, and their rank there."""
+    order = np.lexsort((-detections.score, detections.image, detections.label))
+    detections = detections.take(order)
+    group = np.stack([detections.label, detections.image])
+    starts = np.diff(group, axis=1, prepend=-1).any(0)  # first detection of its group
+    place = np.arange(len(order))
+    rank = place - np.maximum.accumulate(np.where(starts, place, 0))
+    return detections.take(rank < limit), rank[rank < limit]
+
+
+def _outside(size: np.ndarray, ranges: Sequence[tuple[float, float]]) -> np.ndarray:
+    low, high = np.array(ranges, dtype=np.float64).T
+    return (size[:, None] < low) | (size[:, None] > high)
