@@ -24,7 +24,7 @@ def run(
         description=text, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--parts", nargs="+", choices=parts, default=[default])
-    parser.add_argument("--folder", type=Path, default=home() / name)
+    parser.add_argument("--folder", type=_path, default=home() / name)
     parser.add_argument("--keep", action="store_true", help="keep the archives once unpacked")
     options = parser.parse_args()
     archives = {a.url: a for part in options.parts for a in parts[part]}
@@ -35,6 +35,10 @@ def run(
         sys.exit(f"{name}: {error}")
     print(f"{name} is in {options.folder}")
     return options.folder, options.parts
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()  # of `--folder=~/data` not every shell does it
 
 
 def _fetch_and_unpack(archive: Archive, folder: Path, keep: bool) -> None:

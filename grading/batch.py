@@ -109,10 +109,10 @@ def grade(
     release: Path = assignments.RELEASE,
 ) -> list[Path]:
     """Grade every assignment that is found in `submitted`. Returns the files of marks."""
-    submitted = Path(submitted).resolve()
+    submitted = Path(submitted).expanduser().resolve()
     if not submitted.is_dir():
         raise Refused(f"there is no folder {submitted}")
-    to = Path(to).resolve() if to else submitted.with_name(submitted.name + "-graded")
+    to = Path(to).expanduser().resolve() if to else submitted.with_name(submitted.name + "-graded")
     if to == submitted or to.is_relative_to(submitted) or submitted.is_relative_to(to):
         raise Refused("marks cannot lie in the folder of submissions, nor the other way round")
     known = assignments.names(source)

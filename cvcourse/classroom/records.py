@@ -24,7 +24,7 @@ PACKAGES = ("cvcourse", "torch", "numpy", "scikit-learn", "scikit-image", "accel
 def folder() -> Path:
     """`CVCOURSE_RECORDS`, or `build/records` of the course's folder, or of the current one."""
     if os.environ.get("CVCOURSE_RECORDS"):
-        return Path(os.environ["CVCOURSE_RECORDS"])
+        return Path(os.environ["CVCOURSE_RECORDS"]).expanduser()
     return course() / "build" / "records"
 
 

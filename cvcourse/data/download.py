@@ -48,7 +48,7 @@ def fetch(
     name = name or PurePosixPath(url.split("?")[0]).name
     if not name or PurePosixPath(name).name != name:
         raise ValueError(f"name must be that of a file, got {name!r} for {url}")
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{name}.part"
     pooch.get_logger().setLevel(logging.WARNING)
@@ -76,7 +76,7 @@ def unpack(archive: str | os.PathLike, folder: str | os.PathLike) -> Path:
     one that leaves the folder is refused with ValueError, and so is a damaged one. Files appear in
     `folder` only once all of them are unpacked; what is there under the same names is replaced.
     """
-    archive, folder = Path(archive), Path(folder)
+    archive, folder = Path(archive).expanduser(), Path(folder).expanduser()
     if not archive.is_file():
         raise FileNotFoundError(f"archive: there is no file {archive}")
     folder.mkdir(parents=True, exist_ok=True)

@@ -69,7 +69,7 @@ def load_pretrained(
     Raises: `ValueError` for a file that is damaged, hostile, or does not fit; `ConnectionError` if
     the download fails or stops (the next call goes on from there); `OSError` for a full disk.
     """
-    path = Path(source)
+    path = Path(source).expanduser()
     if "://" in str(source):
         path = download(str(source), cache_dir=cache_dir, progress=progress)
     elif not path.is_file():
@@ -102,7 +102,7 @@ def download(
     name = PurePosixPath(unquote(urlsplit(url).path)).name
     if urlsplit(url).scheme not in ("http", "https") or not re.fullmatch(r"\w[\w.+-]*", name):
         raise ValueError(f"url: expected the http(s) address of a file, got {url}")
-    folder = Path(cache_dir or os.environ.get("CVCOURSE_CACHE") or _hub_folder())
+    folder = Path(cache_dir or os.environ.get("CVCOURSE_CACHE") or _hub_folder()).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     path, part = folder / name, folder / f"{name}.part"
     if path.is_file() and _hash_fits(path, name):

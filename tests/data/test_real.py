@@ -7,10 +7,13 @@ import torch
 from cvcourse.data import real
 from cvcourse.data.real import (
     Cifar10,
+    Coco,
     OxfordPet,
     VocDetection,
     VocSegmentation,
+    read_coco_results,
     read_flow,
+    write_coco_results,
     write_flow,
 )
 from tests.data.conftest import HEIGHT, WIDTH, cut, write_indices
@@ -139,6 +142,16 @@ def test_flow_file_is_as_published(tmp_path):
     assert (tmp_path / "b.flo").read_bytes() == path.read_bytes()
 
 
+@pytest.mark.parametrize("wrong", [1e10, -2e9, np.inf, np.nan])
+def test_one_unknown_component_makes_both_unknown(tmp_path, wrong):
+    """As in Middlebury's `unknown_flow`: |u| > 1e9 or |v| > 1e9, or one of them is nan."""
+    numbers = np.array([[1, 2], [wrong, 3], [4, wrong], [1e9, -1e9]], "<f4").tobytes()
+    (tmp_path / "a.flo").write_bytes(b"PIEH" + bytes([4, 0, 0, 0, 1, 0, 0, 0]) + numbers)
+    flow = read_flow(tmp_path / "a.flo")
+    assert flow.isnan().tolist() == [[[False, True, True, False]]] * 2
+    assert flow[:, 0, 3].tolist() == [1e9, -1e9]
+
+
 def test_flow_files_that_are_none(tmp_path):
     write_flow(tmp_path / "a.flo", torch.zeros(2, 3, 4))
     cut(tmp_path / "a.flo")
@@ -166,6 +179,26 @@ def test_find(tmp_path, monkeypatch):
     assert real.find("coco") is None
     with pytest.raises(ValueError, match="name must be one of"):
         real.find("imagenet")
+
+
+def test_home_folder_is_expanded(tmp_path, monkeypatch, coco, voc, pets, cifar):
+    """Whatever a user gives as a path may begin with ~."""
+    for variable in ("HOME", "USERPROFILE"):  # of Linux and macOS, and of Windows
+        monkeypatch.setenv(variable, str(tmp_path))
+    monkeypatch.setenv("CVCOURSE_DATA", "~/sets")
+    assert real.home() == tmp_path / "sets"
+    (tmp_path / "sets" / "coco" / "annotations").mkdir(parents=True)
+    (tmp_path / "sets" / "coco" / "annotations" / "instances_val2017.json").touch()
+    assert real.find("coco") == tmp_path / "sets" / "coco"
+    assert len(Coco("~", "~/annotations/instances_val2017.json")) == len(Coco("~")) == 2
+    assert VocDetection("~")[0][0].shape == VocSegmentation("~")[0][0].shape
+    assert OxfordPet("~")[0][0].shape == (3, HEIGHT, WIDTH)
+    assert len(Cifar10("~")) == 15
+    write_flow("~/a.flo", torch.zeros(2, 3, 4))
+    assert read_flow("~/a.flo").shape == (2, 3, 4)
+    write_coco_results("~/a.json", [], [])
+    assert read_coco_results("~/a.json", []) == []
+    assert (tmp_path / "a.flo").is_file()
 
 
 @pytest.mark.parametrize("index", [-1, 2])

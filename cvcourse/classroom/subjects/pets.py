@@ -30,9 +30,11 @@ def pet_pictures(
     images, maps = [], []
     for index in order[:count].tolist():
         image, target = data[index]
-        size, species = (side, side), target["species"]  # 1 cat, 2 dog
+        size = (side, side)
         image = F.interpolate(image[None], size, mode="bilinear", antialias=True).clamp(0, 1)
-        semantic = target["semantic"].where(target["semantic"] != 1, species)
+        semantic = target["semantic"]
+        for species in target["species"]:  # 1 cat, 2 dog; none where there is border alone
+            semantic = semantic.where(semantic != 1, species)
         images.append(image)
         maps.append(F.interpolate(semantic[None, None].float(), size, mode="nearest")[0].long())
     return torch.cat(images), torch.cat(maps)

@@ -95,7 +95,7 @@ def load_best(model: nn.Module, folder: str | Path) -> int:
     """
     from safetensors.torch import load_model
 
-    path = newest_good(Path(folder), "best")
+    path = newest_good(Path(folder).expanduser(), "best")
     if path is None:
         raise FileNotFoundError(f"no best weights were kept in {folder}")
     try:

@@ -105,7 +105,7 @@ def fit(
         mixed_precision=mixed_precision,
         validate=validate,
         keep_best=keep_best,
-        folder=None if checkpoint is None else Path(checkpoint),
+        folder=None if checkpoint is None else Path(checkpoint).expanduser(),
     )
     history = training.history
     try:

@@ -50,7 +50,7 @@ class Annotator:
         path: str | Path,
     ):
         self.editor = PolygonEditor(images, class_names, propose=propose)
-        self.path = Path(path)
+        self.path = Path(path).expanduser()
         self._widget = None
         self._sent = None  # the picture that the browser has
         self._still = None  # where the figure is displayed

@@ -271,7 +271,7 @@ class PolygonEditor:
     def save(self, path: str | Path) -> None:
         """`coco()` as a json file."""
         dataset = self.coco()
-        Path(path).write_text(json.dumps(dataset), encoding="utf-8")
+        Path(path).expanduser().write_text(json.dumps(dataset), encoding="utf-8")
         self.message = f"{len(dataset['annotations'])} polygons written to {path}"
 
     def _inside(self, x: float, y: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 Each gives `(image, target)` like `cvcourse.data.scenes.Scenes`: an image (3, H, W) float32 in
 [0, 1], and a dictionary with boxes (N, 4) xyxy on the edges of pixels, labels from 1, and so on.
+Pictures may have any number of bits, and are turned upright as their EXIF orientation says.
 Nothing is downloaded here; `data_scripts/` has one script per data set, and `find` tells whether
 it was run.
 """

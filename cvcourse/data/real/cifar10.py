@@ -27,12 +27,11 @@ class Cifar10(Dataset):
     def __init__(self, folder: str | Path, split: str = "train"):
         if split not in _FILES:
             raise ValueError(f"split must be one of {tuple(_FILES)}, got {split!r}")
-        folder = Path(folder)
+        folder = Path(folder).expanduser()
         records = np.concatenate([_read(folder / name) for name in _FILES[split]])
         self.labels = torch.from_numpy(records[:, 0].astype(np.int64))
         self.images = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32))  # uint8
-        names = places.read_names(folder / "batches.meta.txt", _SCRIPT)
-        self.classes = tuple(words[0] for words in names)
+        self.classes = tuple(places.read_lines(folder / "batches.meta.txt", _SCRIPT))
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -15,8 +15,12 @@ _UNKNOWN = 1e9  # larger values mean: not known
 
 
 def read_flow(path: str | Path) -> Tensor:
-    """Flow (2, H, W) float32, x and y in pixels; nan where it is not known."""
-    content = Path(path).read_bytes()
+    """Flow (2, H, W) float32, x and y in pixels.
+
+    Both are nan where it is not known: where u or v is nan or beyond 1e9, as Middlebury's own code
+    has it.
+    """
+    content = Path(path).expanduser().read_bytes()
     width, height = np.frombuffer(content[4:12], "<i4") if len(content) >= 12 else (0, 0)
     expected = 12 + 8 * int(width) * int(height)
     if np.frombuffer(content[:4], "<f4") != _TAG or min(width, height) < 1:
@@ -25,7 +29,8 @@ def read_flow(path: str | Path) -> Tensor:
         raise ValueError(f"{path} is damaged: {len(content)} bytes of {expected}")
     values = np.frombuffer(content, "<f4", offset=12).reshape(height, width, 2)
     flow = torch.from_numpy(values.astype(np.float32)).permute(2, 0, 1).contiguous()
-    return flow.masked_fill_(flow.abs() > _UNKNOWN, torch.nan)
+    known = (flow.abs() <= _UNKNOWN).all(0)  # (H, W); false for nan
+    return flow.masked_fill_(~known, torch.nan)
 
 
 def write_flow(path: str | Path, flow: Tensor) -> None:
@@ -35,4 +40,4 @@ def write_flow(path: str | Path, flow: Tensor) -> None:
     values = flow.detach().cpu().float().nan_to_num(nan=1e10).permute(1, 2, 0).numpy()
     height, width, _ = values.shape
     head = _TAG.astype("<f4").tobytes() + np.array([width, height], "<i4").tobytes()
-    Path(path).write_bytes(head + values.astype("<f4").tobytes())
+    Path(path).expanduser().write_bytes(head + values.astype("<f4").tobytes())

@@ -29,18 +29,19 @@ class VocDetection(Dataset):
     boxes (N, 4), labels (N,) index in VOC_CLASSES, area (N,), iscrowd (N,) zeros, difficult (N,)
     bool (detections of these are neither right nor wrong), and image_id, the name of the picture.
     VOC counts pixels from 1 and includes the last: (xmin, ymin, xmax, ymax) in the file becomes
-    (xmin - 1, ymin - 1, xmax, ymax) here, on the edges of pixels.
+    (xmin - 1, ymin - 1, xmax, ymax) here, on the edges of pixels. Boxes are clipped to the picture,
+    as some tools count from 0, and left out if they have no area then.
 
     folder   VOCdevkit/VOC2012 or another year: JPEGImages, Annotations, ImageSets
-    split    a list in ImageSets/Main: "train", "val", "trainval", "test" (2007)
+    split    a list in ImageSets/Main: "train", "val", "trainval", "test" (2007); of the list of
+             one class, such as "cat_train", all pictures
     """
 
     classes = VOC_CLASSES
 
     def __init__(self, folder: str | Path, split: str = "train"):
-        self.folder = Path(folder)
-        list_file = self.folder / "ImageSets" / "Main" / f"{split}.txt"
-        self.names = [words[0] for words in places.read_names(list_file, _SCRIPT)]
+        self.folder = Path(folder).expanduser()
+        self.names = _read_names(self.folder, "Main", split)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -49,7 +50,8 @@ class VocDetection(Dataset):
         places.check_index(index, len(self))
         name = self.names[index]
         image = places.read_image(self.folder / "JPEGImages" / f"{name}.jpg", _SCRIPT)
-        boxes, labels, difficult = _read_objects(self.folder / "Annotations" / f"{name}.xml")
+        path = self.folder / "Annotations" / f"{name}.xml"
+        boxes, labels, difficult = _read_objects(path, tuple(image.shape[1:]))
         return image, {
             "boxes": boxes,
             "labels": labels,
@@ -65,6 +67,7 @@ class VocSegmentation(Dataset):
 
     semantic (H, W) int64, index in VOC_CLASSES or 255 where nothing counts; and of the N objects
     boxes (N, 4), labels (N,), masks (N, H, W) bool, area (N,), iscrowd (N,); image_id, the name.
+    An object has the class of most of its pixels; one of which no pixel has a class is left out.
 
     folder   VOCdevkit/VOC2012 or another year: JPEGImages, SegmentationClass, SegmentationObject
     split    a list in ImageSets/Segmentation: "train", "val", "trainval"
@@ -73,9 +76,8 @@ class VocSegmentation(Dataset):
     classes = VOC_CLASSES
 
     def __init__(self, folder: str | Path, split: str = "train"):
-        self.folder = Path(folder)
-        list_file = self.folder / "ImageSets" / "Segmentation" / f"{split}.txt"
-        self.names = [words[0] for words in places.read_names(list_file, _SCRIPT)]
+        self.folder = Path(folder).expanduser()
+        self.names = _read_names(self.folder, "Segmentation", split)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -84,38 +86,62 @@ class VocSegmentation(Dataset):
         places.check_index(index, len(self))
         name = self.names[index]
         image = places.read_image(self.folder / "JPEGImages" / f"{name}.jpg", _SCRIPT)
-        semantic = _read_map(self.folder / "SegmentationClass" / f"{name}.png", image)
+        path = self.folder / "SegmentationClass" / f"{name}.png"
+        semantic = _read_map(path, image)
         objects = _read_map(self.folder / "SegmentationObject" / f"{name}.png", image)
-        numbers = [number for number in np.unique(objects) if number not in (0, VOID)]
-        masks = np.array([objects == n for n in numbers], bool).reshape(-1, *objects.shape)
-        labels = [int(np.bincount(semantic[mask]).argmax()) for mask in masks]
+        if (strange := (semantic >= len(VOC_CLASSES)) & (semantic != VOID)).any():
+            raise ValueError(f"{path} must have 0 to 20 or 255, got {semantic[strange][0]}")
+        masks, labels = [], []
+        for number in np.unique(objects):
+            votes = np.bincount(semantic[objects == number], minlength=len(VOC_CLASSES))
+            votes = votes[1 : len(VOC_CLASSES)]
+            if number not in (0, VOID) and votes.any():
+                masks.append(objects == number)
+                labels.append(1 + int(votes.argmax()))
+        masks = np.array(masks, bool).reshape(-1, *objects.shape)
         return image, {
             "semantic": torch.from_numpy(semantic.astype(np.int64)),
             "boxes": torch.from_numpy(boxes_of(masks)),
             "labels": torch.tensor(labels, dtype=torch.int64),
             "masks": torch.from_numpy(masks),
             "area": torch.from_numpy(masks.sum((1, 2)).astype(np.float32)),
-            "iscrowd": torch.zeros(len(numbers), dtype=torch.int64),
+            "iscrowd": torch.zeros(len(labels), dtype=torch.int64),
             "image_id": name,
         }
 
 
-def _read_objects(path: Path) -> tuple[Tensor, Tensor, Tensor]:
+def _read_names(folder: Path, task: str, split: str) -> list[str]:
+    """Names of pictures, which may have spaces; the lists of one class also have -1, 0 or 1."""
+    lines = places.read_lines(folder / "ImageSets" / task / f"{split}.txt", _SCRIPT)
+    of_one_class = split.split("_")[0] in VOC_CLASSES
+    return [line.rsplit(maxsplit=1)[0] for line in lines] if of_one_class else lines
+
+
+def _read_objects(path: Path, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     boxes, labels, difficult = [], [], []
     try:
         root = ElementTree.parse(places.existing(path, _SCRIPT)).getroot()
+        annotated = tuple(int(root.findtext(f"size/{side}", "0")) for side in ("height", "width"))
+        if annotated not in ((0, 0), size):
+            raise ValueError(f"its size is {annotated}, that of the picture {size}")
         for thing in root.iter("object"):
             corners = [float(thing.find("bndbox").find(edge).text) for edge in
                        ("xmin", "ymin", "xmax", "ymax")]  # fmt: skip
-            boxes.append([corners[0] - 1, corners[1] - 1, corners[2], corners[3]])
+            first, last = np.array(corners).reshape(2, 2)
+            if not np.isfinite(corners).all() or (last < first).any():
+                raise ValueError(f"no box has the corners {corners}")
+            boxes.append([*(first - 1), *last])
             labels.append(VOC_CLASSES.index(thing.find("name").text.strip()))
             difficult.append(thing.findtext("difficult", "0").strip() == "1")
     except (ElementTree.ParseError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is not an annotation of Pascal VOC ({error})") from error
+    boxes = torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)
+    boxes = torch.minimum(boxes.clamp(min=0), torch.tensor(size[::-1] * 2))
+    kept = (boxes[:, :2] < boxes[:, 2:]).all(1)
     return (
-        torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4),
-        torch.tensor(labels, dtype=torch.int64),
-        torch.tensor(difficult, dtype=torch.bool),
+        boxes[kept],
+        torch.tensor(labels, dtype=torch.int64)[kept],
+        torch.tensor(difficult, dtype=torch.bool)[kept],
     )
 
 

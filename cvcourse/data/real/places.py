@@ -1,11 +1,14 @@
 """Where real data sets are kept, and how to say that a file is missing or damaged."""
 
+import codecs
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 # What must be there for a data set to count as present; each script of `data_scripts/` makes it so.
@@ -20,7 +23,7 @@ SIGNS = {
 def home() -> Path:
     """The folder of all real data: $CVCOURSE_DATA, or `data` in this checkout, or in the cache."""
     if chosen := os.environ.get("CVCOURSE_DATA"):
-        return Path(chosen)
+        return Path(chosen).expanduser()
     checkout = Path(__file__).resolve().parents[3]
     if (checkout / "pyproject.toml").is_file():
         return checkout / "data"
@@ -44,16 +47,29 @@ def existing(path: Path, script: str | None) -> Path:
 
 
 def read_image(path: Path, script: str | None) -> Tensor:
-    """(3, H, W) float32 in [0, 1]."""
-    pixels = torch.from_numpy(read_pixels(path, script, "RGB"))
-    return pixels.permute(2, 0, 1).float().div_(255).contiguous()
+    """(3, H, W) float32 in [0, 1], upright: the orientation noted in EXIF is applied.
+
+    By Pillow's mode: 8 bits are divided by 255, integers of 16 and more by 65535, floats are taken
+    as they are; grey is repeated, other colours become RGB, transparency is dropped.
+    """
+    pixels = _decoded(path, script, _rgb)
+    if not (pixels.min() >= 0 and pixels.max() <= 1):
+        raise ValueError(
+            f"{path} must have integers from 0 to 65535 or floats from 0 to 1, its values divided "
+            f"by the highest are {pixels.min():g} to {pixels.max():g}"
+        )
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
-def read_pixels(path: Path, script: str | None, mode: str | None = None) -> np.ndarray:
-    """Pixels as they are stored (palette indices stay indices), or converted to `mode`."""
+def read_pixels(path: Path, script: str | None) -> np.ndarray:
+    """Pixels as they are stored (palette indices stay indices), upright like `read_image`."""
+    return _decoded(path, script, np.array)
+
+
+def _decoded(path: Path, script: str | None, decode: Callable) -> np.ndarray:
     try:
         with Image.open(existing(path, script)) as picture:
-            return np.array(picture if mode is None else picture.convert(mode))
+            return decode(ImageOps.exif_transpose(picture))
     except (UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise ValueError(f"{path} is not a readable image: fetch it again ({error})") from error
     except OSError as error:
@@ -62,10 +78,27 @@ def read_pixels(path: Path, script: str | None, mode: str | None = None) -> np.n
         raise ValueError(f"{path} is cut off or damaged: fetch it again ({error})") from error
 
 
-def read_names(path: Path, script: str | None) -> list[list[str]]:
-    """Words of each line of a list, without blank lines and comments."""
-    lines = existing(path, script).read_text(encoding="utf-8").splitlines()
-    return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+def _rgb(picture: Image.Image) -> np.ndarray:
+    """(H, W, 3) float32."""
+    if picture.mode == "F":
+        grey = np.array(picture)
+    elif picture.mode.startswith("I"):  # I, I;16, I;16B: Pillow's own conversion cuts off at 255
+        grey = np.array(picture).astype(np.float32) / 65535
+    else:
+        straight = picture.convert("LA") if picture.mode == "La" else picture
+        return np.array(straight.convert("RGB"), np.float32) / 255
+    return grey[..., None].repeat(3, axis=2)
+
+
+def read_lines(path: Path, script: str) -> list[str]:
+    """Lines of a list without the blank ones; in UTF-8, or in UTF-16 with a byte-order mark."""
+    content = existing(path, script).read_bytes()
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8 ({error})") from error
+    return [line.strip() for line in io.StringIO(text, newline=None) if line.strip()]
 
 
 def check_index(index: int, length: int) -> None:
