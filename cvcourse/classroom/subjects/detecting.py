@@ -14,6 +14,7 @@ from cvcourse.classroom.device import is_first_process
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.gains import quantiles, times_drawn
+from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.fit import warmup_cosine
 from cvcourse.classroom.training.weights import load_shared
 from cvcourse.data import real
@@ -282,7 +283,6 @@ def propose(
     return _ask(model, model.propose, images, batch_size)
 
 
-@torch.no_grad()
 def second_look(
     model: FasterRCNN, images: Sequence[Tensor], boxes: Sequence[Tensor], *, batch_size: int = 10
 ) -> list[dict[str, Tensor]]:
@@ -291,39 +291,34 @@ def second_look(
     boxes: for each image (n, 4), in its pixels, in the place of proposals.
     """
     device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     found = []
-    for i in range(0, len(images), batch_size):
-        some = [image.to(device) for image in images[i : i + batch_size]]
-        batch, _ = model.prepare(some, training=False)
-        given = [
-            resize_boxes(b.to(device), old, new)
-            for b, old, new in zip(
-                boxes[i : i + batch_size], batch.original_sizes, batch.sizes, strict=True
-            )
-        ]
-        answers = model.roi_detections(model.backbone(batch.tensors), given, batch.sizes)
-        for answer in restore_boxes(answers, batch):
-            found.append({key: value.cpu() for key, value in answer.items()})
-    model.train(training)
+    with evaluating(model):
+        for i in range(0, len(images), batch_size):
+            some = [image.to(device) for image in images[i : i + batch_size]]
+            batch, _ = model.prepare(some, training=False)
+            given = [
+                resize_boxes(b.to(device), old, new)
+                for b, old, new in zip(
+                    boxes[i : i + batch_size], batch.original_sizes, batch.sizes, strict=True
+                )
+            ]
+            answers = model.roi_detections(model.backbone(batch.tensors), given, batch.sizes)
+            for answer in restore_boxes(answers, batch):
+                found.append({key: value.cpu() for key, value in answer.items()})
     return found
 
 
-@torch.no_grad()
 def _ask(
     model: nn.Module, question: Callable, images: Sequence[Tensor], batch_size: int | None
 ) -> list[dict[str, Tensor]]:
     if batch_size is None:
         batch_size = 50 if all(max(image.shape[1:]) <= 256 for image in images) else 8
     device = next(model.parameters()).device
-    training = model.training
-    model.eval()
     found = []
-    for i in range(0, len(images), batch_size):
-        answers = question([image.to(device) for image in images[i : i + batch_size]])
-        found += [{key: value.cpu() for key, value in answer.items()} for answer in answers]
-    model.train(training)
+    with evaluating(model):
+        for i in range(0, len(images), batch_size):
+            answers = question([image.to(device) for image in images[i : i + batch_size]])
+            found += [{key: value.cpu() for key, value in answer.items()} for answer in answers]
     return found
 
 

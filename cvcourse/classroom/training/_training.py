@@ -13,6 +13,7 @@ from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.history import History
 from cvcourse.classroom.training import checkpoint as checkpoints
 from cvcourse.classroom.training import randomness
+from cvcourse.classroom.training.evaluation import evaluating
 
 
 class Training:
@@ -171,12 +172,8 @@ class Training:
         if self._validate is None or self._validated_at == self.step:
             return
         model = self._plain_modules[0]
-        modes = {module: module.training for module in model.modules()}
-        model.eval()
-        with torch.no_grad():
+        with evaluating(model):
             outcome = self._validate(model)
-        for module, mode in modes.items():
-            module.training = mode
         values = outcome if isinstance(outcome, dict) else {"validation": outcome}
         row = self.history[-1]
         row.update({name: float(value) for name, value in _new(values, row).items()})
