@@ -11,7 +11,7 @@ from filelock import FileLock  # comes with PyTorch
 
 import tests.typecheck  # noqa: F401  (the hook below finds it by name)
 
-REFERENCE_WING = ["cvcourse.losses", "cvcourse.metrics", "cvcourse.ops", "cvcourse.models"]
+REFERENCE_WING = [f"cvcourse.{room}" for room in ("losses", "metrics", "ops", "models", "methods")]
 jaxtyping.install_import_hook(REFERENCE_WING, "tests.typecheck.checked")
 
 hypothesis.settings.register_profile("course", deadline=None)  # nothing is timed in a test

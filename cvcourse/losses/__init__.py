@@ -15,9 +15,11 @@ from cvcourse.losses.feature_extractor import FeatureExtractor
 from cvcourse.losses.gradient import gradient_loss
 from cvcourse.losses.gram import gram_matrix, style_loss
 from cvcourse.losses.hard_negatives import mine_hard_negatives
+from cvcourse.losses.hint import HintRegressor, hint_loss
 from cvcourse.losses.info_nce import info_nce_loss
 from cvcourse.losses.lovasz_hinge import lovasz_hinge_loss
 from cvcourse.losses.lovasz_softmax import lovasz_softmax_loss
+from cvcourse.losses.mimic import mimic_loss
 from cvcourse.losses.nt_xent import nt_xent_loss
 from cvcourse.losses.pairwise_contrastive import pairwise_contrastive_loss
 from cvcourse.losses.perceptual import perceptual_loss
@@ -30,6 +32,7 @@ from cvcourse.losses.triplet_margin import triplet_margin_loss
 
 __all__ = [
     "FeatureExtractor",
+    "HintRegressor",
     "batch_all_triplet_loss",
     "batch_hard_triplet_loss",
     "complete_box_iou_loss",
@@ -41,9 +44,11 @@ __all__ = [
     "generalized_box_iou_loss",
     "gradient_loss",
     "gram_matrix",
+    "hint_loss",
     "info_nce_loss",
     "lovasz_hinge_loss",
     "lovasz_softmax_loss",
+    "mimic_loss",
     "mine_batch_hard",
     "mine_distance_weighted",
     "mine_hard_negatives",

@@ -24,6 +24,7 @@ TORCHVISION_WEIGHTS = {
     "resnet50": _HOST + "resnet50-0676ba61.pth",
     "vgg16": _HOST + "vgg16-397923af.pth",
     "fcn_resnet50": _HOST + "fcn_resnet50_coco-1167a1af.pth",
+    "mobilenet_v2": _HOST + "mobilenet_v2-b0353104.pth",
     "efficientnet_b0": _HOST + "efficientnet_b0_rwightman-7f5810bc.pth",
     "fasterrcnn_resnet50_fpn": _HOST + "fasterrcnn_resnet50_fpn_coco-258fb6c6.pth",
     "maskrcnn_resnet50_fpn": _HOST + "maskrcnn_resnet50_fpn_coco-bf2d0c1e.pth",

@@ -41,6 +41,7 @@ LOSSES = {
     "generalized_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
     "gradient_loss": lambda: (*torch.rand(2, 2, 3, 6, 5), 1, torch.rand(2, 1, 6, 5) < 0.8, 2),
     "gram_matrix": lambda: (torch.randn(2, 3, 4, 5),),
+    "hint_loss": lambda: (torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)),
     "info_nce_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "lovasz_hinge_loss": lambda: (torch.randn(2, 6, 5), torch.randint(2, (2, 6, 5))),
     "lovasz_softmax_loss": maps,

@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -15,6 +16,27 @@ def test_oracle_torch(case):
         return distillation_loss(student, teacher, **options)
 
     oracle.assert_matches(case, adapter)
+
+
+REPDISTILLER = json.loads((oracle.FOLDER / "transfer" / "distillation.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", REPDISTILLER["cases"], ids=lambda c: f"T {c['temperature']}")
+def test_oracle_repdistiller(case):
+    def tensor(stored):
+        return torch.tensor(stored["data"], dtype=torch.float64).view(stored["shape"])
+
+    student, teacher = tensor(case["student"]).requires_grad_(), tensor(case["teacher"])
+    target, temperature = torch.tensor(case["target"]), case["temperature"]
+    loss = distillation_loss(student, teacher, temperature)
+    loss.backward()
+    assert_close(loss, case["value"], atol=1e-10)
+    assert_close(student.grad, tensor(case["grad_student"]), atol=1e-10)
+    mixed = distillation_loss(student, teacher, temperature, target, 0.9)
+    assert_close(mixed, case["mixed_alpha_0_9"], atol=1e-10)
+    if temperature == 1000:
+        limit = tensor(case["high_temperature_limit_of_grad"])
+        torch.testing.assert_close(student.grad, limit, rtol=5e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])

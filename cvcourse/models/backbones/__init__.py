@@ -13,6 +13,7 @@ from cvcourse.models.backbones.fpn import (
 from cvcourse.models.backbones.frozen_batch_norm import (
     FrozenBatchNorm2d,
 )
+from cvcourse.models.backbones.mobilenet_v2 import MobileNetV2, MobileNetV2Features
 from cvcourse.models.backbones.resnet import (
     BasicBlock,
     Bottleneck,
@@ -39,6 +40,8 @@ __all__ = [
     "FeaturePyramidNetwork",
     "FrozenBatchNorm2d",
     "LastLevelP6P7",
+    "MobileNetV2",
+    "MobileNetV2Features",
     "ResNet",
     "ResNetFPN",
     "ResNetFeatures",
