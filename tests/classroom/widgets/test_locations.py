@@ -1,4 +1,4 @@
-"""What a place says is read from the figure's title, and worked by hand here."""
+"""What a location says is read from the figure's title, and worked by hand here."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cvcourse.classroom.figures.style import alt_text
-from cvcourse.classroom.widgets.places import draw_place, explore_place
+from cvcourse.classroom.widgets.locations import draw_location, explore_location
 
 IMAGE = torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(0))
 TARGET = {
@@ -30,15 +30,15 @@ def closed():
         (8, 30, "l 8, t 30, r 72, b 30: stride 16, centre-ness 0.33", "large"),  # sqrt(8/72)
     ],
 )
-def test_what_a_place_says(x, y, told, name):
-    figure = draw_place(IMAGE, TARGET, x, y, **SETTINGS)
-    assert figure.get_suptitle() == f"Place ({x}, {y}): {told}"
+def test_what_a_location_says(x, y, told, name):
+    figure = draw_location(IMAGE, TARGET, x, y, **SETTINGS)
+    assert figure.get_suptitle() == f"Location ({x}, {y}): {told}"
     assert told in alt_text(figure)
     assert name in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_map_of_centreness():
-    figure = draw_place(IMAGE, TARGET, 15, 20, **SETTINGS)
+    figure = draw_location(IMAGE, TARGET, 15, 20, **SETTINGS)
     values = figure.axes[1].images[-1].get_array()
     assert values.shape == (60, 80)
     inside = np.zeros((60, 80), dtype=bool)
@@ -48,12 +48,14 @@ def test_map_of_centreness():
 
 
 def test_background():
-    figure = draw_place(IMAGE, {key: value[1:] for key, value in TARGET.items()}, 5, 5, **SETTINGS)
+    figure = draw_location(
+        IMAGE, {key: value[1:] for key, value in TARGET.items()}, 5, 5, **SETTINGS
+    )
     assert "background" in figure.get_suptitle()
 
 
 def test_moving_the_place():
-    moved = explore_place(IMAGE, TARGET, **SETTINGS)
+    moved = explore_location(IMAGE, TARGET, **SETTINGS)
     assert moved.values == {"x": 40, "y": 30}
     moved.controls["x"].value = 15
     moved.controls["y"].value = 20
