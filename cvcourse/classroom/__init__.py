@@ -13,6 +13,7 @@ from cvcourse.classroom.figures import (
     show_gallery,
     show_images,
     show_masks,
+    show_trainings,
 )
 from cvcourse.classroom.history import (
     History,
@@ -77,6 +78,7 @@ __all__ = [
     "show_gallery",
     "show_images",
     "show_masks",
+    "show_trainings",
     "trained",
     "warmup_cosine",
     "wilson_interval",

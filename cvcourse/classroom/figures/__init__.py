@@ -3,6 +3,7 @@
 from cvcourse.classroom.figures.charts import (
     show_confusion,
     show_curves,
+    show_trainings,
 )
 from cvcourse.classroom.figures.fields import (
     show_depth,
@@ -36,4 +37,5 @@ __all__ = [
     "show_gallery",
     "show_images",
     "show_masks",
+    "show_trainings",
 ]

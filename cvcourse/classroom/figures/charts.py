@@ -58,6 +58,43 @@ def show_curves(
     return style.describe(figure, alt or f"{title}. {_ends(figure)}")
 
 
+def show_trainings(
+    rows: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    xlabel: str,
+    at_zero: bool = False,
+    alt: str | None = None,
+) -> Figure:
+    """What several trainings of each method gave: a row for each, from top to bottom.
+
+    rows: the values of a method's trainings, by its name. The first training (seed) is a circle in
+        every row, the second a square, and so on; the bar is their mean.
+    at_zero: draw a line at 0, where rows are differences.
+    """
+    if not rows:
+        raise ValueError("rows must contain at least one method")
+    figure, axes = plt.subplots(figsize=(style.WIDTH, 1.3 + 0.32 * len(rows)))
+    if at_zero:
+        axes.axvline(0, color="0.5", linewidth=1)
+    told = []
+    for row, (name, values) in enumerate(rows.items()):
+        values = _values(values)
+        axes.plot([values.mean()] * 2, [row - 0.32, row + 0.32], color=style.BLUE, linewidth=3)
+        for i, value in enumerate(values):
+            marker = MARKERS[i % len(MARKERS)]
+            axes.plot(value, row, marker, color="white", markeredgecolor="black", markersize=6.5)
+        told.append(f"{name} {values.mean():.3g} ({values.min():.3g} to {values.max():.3g})")
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
+    axes.grid(True, axis="x")
+    axes.set_axisbelow(True)
+    figure.suptitle(title)
+    return style.describe(
+        figure, alt or f"{title}. Means, and from least to most: {', '.join(told)}."
+    )
+
+
 def show_confusion(
     matrix,
     class_names: Sequence[str] | None = None,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cvcourse.classroom import History, show_confusion, show_curves
+from cvcourse.classroom import History, show_confusion, show_curves, show_trainings
 from cvcourse.classroom.figures import style
 
 
@@ -75,6 +75,38 @@ class TestShowCurves:
     def test_unknown_name(self):
         with pytest.raises(KeyError, match="mIoU"):
             show_curves(history(), names=["mIoU"])
+
+
+TRAININGS = {"focal": [0.2, 0.5, 0.35], "CE": torch.tensor([0.1, 0.3, 0.2])}
+
+
+class TestShowTrainings:
+    def test_a_row_a_method_and_a_marker_a_training(self):
+        figure = show_trainings(TRAININGS, title="Focal is better", xlabel="AP")
+        (axes,) = figure.axes
+        assert [text.get_text() for text in axes.get_yticklabels()] == ["focal", "CE"]
+        first, last = axes.get_ylim()
+        assert first > 1 > 0 > last  # the first row is the uppermost
+        bar, *dots = axes.get_lines()[:4]
+        np.testing.assert_allclose(bar.get_xdata(), [0.35, 0.35])
+        assert [float(dot.get_xdata()[0]) for dot in dots] == [0.2, 0.5, 0.35]
+        assert [dot.get_marker() for dot in dots] == [d.get_marker() for d in axes.get_lines()[5:8]]
+        assert len({dot.get_marker() for dot in dots}) == 3
+        assert axes.get_xlabel() == "AP"
+        assert "focal 0.35 (0.2 to 0.5), CE 0.2 (0.1 to 0.3)" in style.alt_text(figure)
+
+    def test_line_at_zero_for_differences(self):
+        plain, marked = (
+            len(
+                show_trainings({"x": [1, 2]}, title="t", xlabel="x", at_zero=at).axes[0].get_lines()
+            )
+            for at in (False, True)
+        )
+        assert marked == plain + 1
+
+    def test_nothing_to_show(self):
+        with pytest.raises(ValueError, match="rows"):
+            show_trainings({}, title="t", xlabel="x")
 
 
 class TestShowConfusion:
