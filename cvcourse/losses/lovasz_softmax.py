@@ -60,17 +60,19 @@ def lovasz_softmax_loss(
     if not per_image:
         counts = counts.any(0, keepdim=True) | (classes != "present")  # (1, chosen)
 
-    def rows(x: Tensor) -> Tensor:  # one for each value of the loss
-        return x.flatten(0, 1) if per_image else x.transpose(0, 1)
-
     losses = lovasz_extension(
-        rows(p),
-        rows(foreground),
-        None if ignored is None else rows(ignored),
+        _rows(p, per_image),
+        _rows(foreground, per_image),
+        None if ignored is None else _rows(ignored, per_image),
         count_absent=classes != "present",
     )
     losses = losses.view(counts.shape).sum(1) / counts.sum(1).clamp(min=1)
     return reduce_loss(losses, "mean")
+
+
+def _rows(x: Tensor, per_image: bool) -> Tensor:
+    """(B, chosen, pixels) to one row, or rows of a picture each, for each value of the loss."""
+    return x.flatten(0, 1) if per_image else x.transpose(0, 1)
 
 
 def _chosen(classes: str | Sequence[int], number: int) -> slice | list[int]:

@@ -45,6 +45,15 @@ LOSSES = {
     "info_nce_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "lovasz_hinge_loss": lambda: (torch.randn(2, 6, 5), torch.randint(2, (2, 6, 5))),
     "lovasz_softmax_loss": maps,
+    "mimic_loss": lambda: (
+        torch.randn(1, 3, 8, 8),
+        torch.randn(1, 3, 8, 8),
+        [boxes(3)],
+        2,
+        1.0,
+        1.0,
+        2,
+    ),
     "nt_xent_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "pairwise_contrastive_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "perceptual_loss": pyramids,
@@ -63,6 +72,7 @@ MINERS = {
     "mine_semi_hard": lambda: (torch.randn(12, 8), labels_of(12)),
 }
 MODULES = {
+    "HintRegressor": lambda: losses.HintRegressor(3, 5, in_size=8, out_size=6),
     "FeatureExtractor": lambda: losses.FeatureExtractor(
         nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 5, 3)), ["1", "2"]
     ),
