@@ -124,8 +124,12 @@ def grid(
     columns: int | None = None,
     titles: Sequence[str] | None = None,
     legend_rows: int = 0,
+    notes: bool = False,
 ) -> tuple[Figure, list[Axes]]:
-    """A figure of the notebook's width, as high as it needs to be, with axes for each picture."""
+    """A figure of the notebook's width, as high as it needs to be, with axes for each picture.
+
+    notes: whether a line goes below each picture.
+    """
     count = len(images)
     titles = _checked(titles, "titles", count)
     if columns is None:
@@ -133,7 +137,7 @@ def grid(
     rows = -(-count // columns)
     height, width = to_picture(images[0]).shape[:2]
     cell = min((style.WIDTH - 0.1 * columns) / columns * height / width, 4.6)
-    lines = 1 + max(t.count("\n") for t in titles) if titles else 0
+    lines = (1 + max(t.count("\n") for t in titles) if titles else 0) + notes
     total = rows * (cell + 0.2 * lines + 0.08) + 0.3 + 0.22 * legend_rows + 0.1 * (legend_rows > 0)
     figure, cells = plt.subplots(rows, columns, figsize=(style.WIDTH, total), squeeze=False)
     cells = list(cells.flat)
