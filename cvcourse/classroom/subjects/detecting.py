@@ -47,33 +47,38 @@ def shape_scenes(length: int, split: str = "train", **options) -> Scenes:
 class Kept(Dataset):
     """A data set of (image, target), read once and kept in memory; mirrored at random if asked.
 
-    All of it is read when any of it is first asked for. keys: what is kept of each target. mirror:
-    every second time, on average, a picture is given as its mirror image, with its boxes and masks.
+    Each picture is read when it is first asked for. (The workers of a loader keep what each of them
+    was asked for; what was read before they start, as by `images`, they share.) keys: what is kept
+    of each target. mirror: every second time, on average, a picture is given as its mirror image,
+    with its boxes and masks.
     """
 
     def __init__(
         self, dataset: Dataset, *, keys: Sequence[str] = ("boxes", "labels"), mirror: bool = False
     ):
         self.dataset, self.keys, self.mirror = dataset, keys, mirror
+        self._pairs: list[tuple[Tensor, dict[str, Tensor]] | None] = [None] * len(dataset)
 
     @cached_property
     def images(self) -> list[Tensor]:
-        return [image for image, _ in self._pairs]
+        return [self._pair(i)[0] for i in range(len(self))]
 
     @cached_property
     def targets(self) -> list[dict[str, Tensor]]:
-        return [target for _, target in self._pairs]
+        return [self._pair(i)[1] for i in range(len(self))]
 
-    @cached_property
-    def _pairs(self) -> list[tuple[Tensor, dict[str, Tensor]]]:
-        pairs = (self.dataset[i] for i in range(len(self.dataset)))
-        return [(image, {key: target[key] for key in self.keys}) for image, target in pairs]
+    def _pair(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
+        index = range(len(self))[index]  # from 0, or IndexError
+        if self._pairs[index] is None:
+            image, target = self.dataset[index]
+            self._pairs[index] = image, {key: target[key] for key in self.keys}
+        return self._pairs[index]
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict[str, Tensor]]:
-        image, target = self._pairs[index]
+        image, target = self._pair(index)
         return mirrored_at_random(image, target) if self.mirror else (image, target)
 
 
@@ -123,6 +128,8 @@ def mirrored(image: Tensor, target: dict[str, Tensor]) -> tuple[Tensor, dict[str
 
 def batches(dataset: Dataset, size: int, *, seed: int, workers: int = 0) -> DataLoader:
     """A loader of shuffled batches: a list of images and a list of targets, none left over."""
+    if workers and isinstance(dataset, Kept):
+        dataset.images  # noqa: B018 (read once, before there are workers)
     return DataLoader(
         dataset,
         size,

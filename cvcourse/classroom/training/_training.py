@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.history import History
+from cvcourse.classroom.training import _setup as setup
 from cvcourse.classroom.training import checkpoint as checkpoints
 from cvcourse.classroom.training import randomness
 from cvcourse.classroom.training.evaluation import evaluating
@@ -38,15 +39,15 @@ class Training:
     ):
         from accelerate.utils import send_to_device
 
-        self.accelerator = _accelerator(mixed_precision)
+        self.accelerator = setup.make_accelerator(mixed_precision)
         self.is_main = self.accelerator.is_main_process
         self.folder, self.gradient_clip = folder, gradient_clip
         self._validate, self._keep_best = validate, keep_best
         self._to_device = lambda batch: send_to_device(batch, self.accelerator.device)
 
-        self._loader, self._synchronised = _shared_out(loader, self.accelerator)
+        self._loader, self._synchronised = setup.shared_out(loader, self.accelerator)
         self._generators = randomness.generators_of(self._loader)
-        length = _length(self._loader)
+        length = setup.length_of(self._loader)
         if length == 0:
             raise ValueError("loader has no batches")
         self.epochs = epochs
@@ -57,10 +58,12 @@ class Training:
             module.to(self.accelerator.device)
         if not model.training:
             model.train()
-        optimizer = _make_optimizer(optimizer, lr, modules)
+        if self.accelerator.num_processes == 1:  # several give their last batch more
+            setup.warn_of_batch_of_one(loader, modules)
+        optimizer = setup.make_optimizer(optimizer, lr, modules)
         self._settings = {
             "optimizer": type(optimizer).__name__,
-            "lr": [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups],
+            "lr": [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups],
             "gradient_clip": gradient_clip,
             "mixed_precision": self.accelerator.mixed_precision,
             "keep_best": keep_best,
@@ -77,8 +80,8 @@ class Training:
         if scheduler is not None:
             if self.steps is None:
                 raise ValueError("scheduler needs steps=..., because loader has no length")
-            made = scheduler(optimizer, self.steps)
-            self.scheduler = self.accelerator.prepare_scheduler(made)
+            self._made_scheduler = setup.make_scheduler(scheduler, optimizer, self.steps)
+            self.scheduler = self.accelerator.prepare_scheduler(self._made_scheduler)
         self.optimizer = self.accelerator.prepare_optimizer(optimizer)
         self._plain_modules = modules
         self._modules = [self.accelerator.prepare_model(module) for module in modules]
@@ -104,7 +107,7 @@ class Training:
 
                 synchronize_rng_states(["generator"], self._synchronised)
             self._epoch_start = randomness.take(self._generators)
-            self._batches = iter(self._loader)
+            self._batches = randomness.batches_of(self._loader)
         return self._batches
 
     def train_on(self, batch) -> None:
@@ -122,7 +125,7 @@ class Training:
         row = {
             "step": self.step + 1,
             "epoch": self.epoch,
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": float(self.optimizer.param_groups[0]["lr"]),
             "loss": loss_now,
         }
         if isinstance(outcome, dict):
@@ -176,7 +179,8 @@ class Training:
             outcome = self._validate(model)
         values = outcome if isinstance(outcome, dict) else {"validation": outcome}
         row = self.history[-1]
-        row.update({name: float(value) for name, value in _new(values, row).items()})
+        values = {name: float(value) for name, value in _new(values, row).items()}
+        row.update(self._mean_of_processes(values))
         self._validated_at = self.step
         if self._keep_best is not None:
             self._keep_if_best(row, next(iter(values)))
@@ -189,7 +193,22 @@ class Training:
         if self.is_main:
             checkpoints.start_writing(unfinished)
         self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(str(unfinished))
+        try:
+            self._write(unfinished)
+        except Exception:
+            if self.is_main:
+                checkpoints.give_up(unfinished)
+            raise
+        self.accelerator.wait_for_everyone()
+        if self.is_main:
+            checkpoints.finish_writing(unfinished, keep=2)
+        self.accelerator.wait_for_everyone()
+        self._saved_at = (self.step, self.epoch)
+
+    def _write(self, unfinished: Path) -> None:
+        self._make_numbers_plain()
+        # safetensors would write one of several tensors that share memory, and say that this is OK
+        self.accelerator.save_state(str(unfinished), safe_serialization=False)
         now = randomness.take(self._generators)
         start = self._epoch_start if self._batch else None
         torch.save({"start": start, "now": now}, unfinished / self._random_file)
@@ -203,11 +222,6 @@ class Training:
                 "best": self.history.best,
             }
             (unfinished / "progress.json").write_text(json.dumps(progress), encoding="utf-8")
-        self.accelerator.wait_for_everyone()
-        if self.is_main:
-            checkpoints.finish_writing(unfinished, keep=2)
-        self.accelerator.wait_for_everyone()
-        self._saved_at = (self.step, self.epoch)
 
     def start_afresh(self) -> None:
         """Remove the checkpoints of earlier runs."""
@@ -245,8 +259,13 @@ class Training:
         if self.history.best is None:
             return
         if self.folder is not None:
+            self.accelerator.wait_for_everyone()  # for the first, who writes them
             checkpoints.load_best(self._plain_modules[0], self.folder)
         else:
+            if self.accelerator.num_processes > 1:  # statistics of batches are each process's own
+                from accelerate.utils import broadcast
+
+                self._best_weights = broadcast(self._best_weights)
             self._plain_modules[0].load_state_dict(self._best_weights)
 
     def release(self) -> None:
@@ -270,6 +289,28 @@ class Training:
         if checkpoints.best_after_resume(self.folder, best_step) is None:
             progress["best"] = None
         return [path, progress]
+
+    def _mean_of_processes(self, values: dict[str, float]) -> dict[str, float]:
+        """So that all processes have the same history, and decide alike what is best."""
+        if self.accelerator.num_processes == 1:
+            return values
+        from accelerate.utils import gather_object
+
+        gathered = gather_object([values])
+        if any(other.keys() != values.keys() for other in gathered):
+            raise ValueError(
+                "validate must give the same names in all processes, got "
+                + " and ".join(", ".join(other) for other in gathered)
+            )
+        return {name: sum(other[name] for other in gathered) / len(gathered) for name in values}
+
+    def _make_numbers_plain(self) -> None:
+        """NumPy's numbers, which a schedule may leave anywhere, are refused when they are read."""
+        for group in self.optimizer.param_groups:
+            group.update({key: _plain(value) for key, value in group.items() if key != "params"})
+        if self.scheduler is not None:
+            kept = vars(self._made_scheduler)
+            kept.update({key: _plain(value) for key, value in kept.items()})
 
     def _keep_if_best(self, row: dict, name: str) -> None:
         sign = 1 if self._keep_best == "highest" else -1
@@ -305,55 +346,19 @@ class Training:
             )
 
 
-def _accelerator(mixed_precision: str | None):
-    """An Accelerator on the course's device, whatever an earlier call in this process chose."""
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
-
-    device = choose_device()
-    if mixed_precision == "fp16" and device.type == "cpu":
-        raise ValueError("mixed_precision='fp16' needs a GPU; on a CPU take 'bf16' or 'no'")
-    several = torch.distributed.is_available() and torch.distributed.is_initialized()
-    AcceleratorState._reset_state(reset_partial_state=not several)
-    return Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision=mixed_precision,
-        step_scheduler_with_optimizer=False,  # else N processes step the scheduler N times
-    )
-
-
-def _shared_out(loader, accelerator) -> tuple:
-    """This process's share of the batches, and the generator all must agree on before an epoch."""
-    if accelerator.num_processes == 1:
-        return loader, None
-    if not isinstance(loader, torch.utils.data.DataLoader):
-        raise ValueError(f"several processes need a DataLoader, not {type(loader).__name__}")
-    shared = accelerator.prepare_data_loader(loader, device_placement=False)
-    # accelerate's own iteration reads one batch ahead, so that the random state after a step would
-    # depend on a batch not yet trained on: the loader inside it does not.
-    return shared.base_dataloader, shared.synchronized_generator
-
-
-def _length(loader) -> int | None:
-    try:
-        return len(loader)
-    except TypeError:  # an iterator, or a loader of a data set without a length
-        return None
-
-
-def _make_optimizer(optimizer, lr: float | None, modules: list[nn.Module]):
-    if isinstance(optimizer, torch.optim.Optimizer):
-        if lr is not None:
-            raise ValueError("lr is the optimiser's own, where one is given that is made already")
-        return optimizer
-    parameters = dict.fromkeys(p for m in modules for p in m.parameters() if p.requires_grad)
-    if not parameters:
-        raise ValueError("model has no parameter that requires a gradient")
-    return optimizer(list(parameters), **({} if lr is None else {"lr": lr}))
-
-
 def _has_state(module: nn.Module) -> bool:
     return next(itertools.chain(module.parameters(), module.buffers()), None) is not None
+
+
+def _plain(value):
+    """Python's numbers in place of NumPy's, in lists and dictionaries, too."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    if type(value) is dict:
+        return {key: _plain(item) for key, item in value.items()}
+    return value
 
 
 def _new(values: dict, row: dict) -> dict:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from torch import nn
 
+from cvcourse.classroom.training._weight_files import read_weights, write_weights
+
 MANIFEST = "manifest.json"
 
 
@@ -60,6 +62,11 @@ def finish_writing(written: Path, *, keep: int) -> Path:
     return path
 
 
+def give_up(written: Path) -> None:
+    """Remove what cannot be finished."""
+    shutil.rmtree(written, ignore_errors=True)
+
+
 def clear(folder: Path) -> None:
     """Remove all checkpoints of a folder, finished and unfinished, but nothing else."""
     _remove_remains(folder)
@@ -69,11 +76,9 @@ def clear(folder: Path) -> None:
 
 def save_best(model: nn.Module, folder: Path, step: int) -> None:
     """Keep the weights as the best so far."""
-    from safetensors.torch import save_model
-
     path = unfinished(folder, "best", step)
     start_writing(path)
-    save_model(model, str(path / "model.safetensors"))
+    write_weights(model, path / "model.safetensors")
     finish_writing(path, keep=1)
 
 
@@ -93,13 +98,11 @@ def load_best(model: nn.Module, folder: str | Path) -> int:
 
     Raises FileNotFoundError where there are none, ValueError where they are another model's.
     """
-    from safetensors.torch import load_model
-
     path = newest_good(Path(folder).expanduser(), "best")
     if path is None:
         raise FileNotFoundError(f"no best weights were kept in {folder}")
     try:
-        load_model(model, str(path / "model.safetensors"))
+        read_weights(model, path / "model.safetensors")
     except RuntimeError as error:
         raise ValueError(f"the weights in {path} are another model's: {error}") from error
     return _step(path)

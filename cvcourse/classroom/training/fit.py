@@ -4,6 +4,7 @@ The same call trains in a notebook, on a GPU, and under `accelerate launch` on s
 """
 
 import math
+import operator
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +43,8 @@ def fit(
     """Train `model` in place on the batches of `loader`; it is left on the course's device.
 
     loader: gives batches, nested tuples, lists and dicts of tensors, anew each time it is iterated;
-        with several processes, a `DataLoader` whose batches they share out.
+        with several processes, a `DataLoader` whose batches they share out. Generators that its
+        data set holds are seeded anew in each of its workers, from the loader's own generator.
     loss: `loss(model, batch)` calls `model(...)` (not its methods: with several processes it is
         wrapped) and gives one number, or a dict of them whose sum is minimised. A module with
         parameters or buffers of its own (proxies, a queue) is moved, trained and checkpointed too.
@@ -50,12 +52,13 @@ def fit(
     optimizer, lr: a class or function is called as `optimizer(parameters, lr=lr)`, without `lr`
         where that is None; an optimiser that is made already is used as it is.
     scheduler: `scheduler(optimizer, total_steps)` gives a scheduler of `torch.optim.lr_scheduler`
-        that is stepped after every step; `warmup_cosine` is one.
+        that is stepped after every step; `warmup_cosine` is one. (Not `ReduceLROnPlateau`, and no
+        optimiser that needs a closure.)
     gradient_clip: largest norm of the gradient.
     mixed_precision: of the model's forward pass; None is what `accelerate launch` says, or "no".
     validate: `validate(model)`, one number or a dict of them for the history, called without
         gradients and in evaluation mode after each epoch (or `validate_every` steps) and at the
-        end.
+        end. With several processes each calls it; the history has the means of their numbers.
     keep_best: the model ends with the weights for which the first of these numbers was best.
     checkpoint: a folder written to after each epoch (or `checkpoint_every` steps), and at the end.
         Called again with the same arguments, `fit` goes on from there; `resume=False` starts afresh
@@ -67,9 +70,11 @@ def fit(
     put back (Python's, NumPy's, PyTorch's, and those held by loader, samplers and data set; no
     other hidden state, such as that of persistent workers). N processes with batches of B equal one
     with N * B, except for batch normalisation and for a loader that shuffles without a generator of
-    its own. A model in training mode keeps the modes of its parts, so that frozen ones may stay in
-    evaluation mode; it is in training mode afterwards too. Ctrl-C ends training after the current
-    step: the checkpoint is written, and the history returned with `interrupted` set.
+    its own. On CPUs `CVCOURSE_DEVICE=cpu accelerate launch --multi_gpu --num_processes N` starts N
+    (`accelerate launch --cpu` starts one, which `fit` then says). A model in training mode keeps
+    the modes of its parts, so that frozen ones may stay in evaluation mode; it is in training mode
+    afterwards too. Ctrl-C ends training after the current step: the checkpoint is written, and the
+    history returned with `interrupted` set.
 
     Raises ValueError for arguments that do not fit together, for a loader without batches, and for
     a checkpoint of another model or other settings; FloatingPointError, before the weights are
@@ -77,14 +82,12 @@ def fit(
     """
     if (epochs is None) == (steps is None):
         raise ValueError("fit() takes one of epochs and steps")
-    for name, count in {
-        "epochs": epochs,
-        "steps": steps,
-        "validate_every": validate_every,
-        "checkpoint_every": checkpoint_every,
-    }.items():
-        if count is not None and count < 1:
-            raise ValueError(f"{name} must be at least 1, but is {count}")
+    epochs, steps = _whole("epochs", epochs), _whole("steps", steps)
+    validate_every = _whole("validate_every", validate_every)
+    checkpoint_every = _whole("checkpoint_every", checkpoint_every)
+    lr, gradient_clip = _number("lr", lr), _number("gradient_clip", gradient_clip)
+    if gradient_clip is not None and not gradient_clip > 0:
+        raise ValueError(f"gradient_clip must be above 0, but is {gradient_clip}")
     if keep_best not in (None, "highest", "lowest"):
         raise ValueError(f"keep_best must be 'highest', 'lowest' or None, but is {keep_best!r}")
     if validate is None and (keep_best or validate_every):
@@ -141,6 +144,30 @@ def fit(
     finally:
         training.release()
     return history
+
+
+def _whole(name: str, value) -> int | None:
+    """Python's number, whoever's it was; NumPy's and tensors do not go into checkpoints."""
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, but is {value!r}") from None
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, but is {number}")
+    return number
+
+
+def _number(name: str, value) -> float | None:
+    if value is None:
+        return None
+    try:
+        if isinstance(value, str):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} must be one number, but is {value!r}") from None
 
 
 def warmup_cosine(

@@ -16,6 +16,7 @@ from cvcourse.classroom.history import History
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.training._shipped import SCRIPT, stem_of, what_to_do
+from cvcourse.classroom.training._weight_files import read_weights, write_weights
 
 REMEDY = f"make it anew with {SCRIPT}, or small_backbone.py there"
 
@@ -79,7 +80,6 @@ def load_shared(model: nn.Module, stem: str) -> dict[str, str]:
     another model.
     """
     from safetensors import safe_open
-    from safetensors.torch import load_model
 
     found = _files(stem)
     if len(found) != 1:
@@ -90,7 +90,7 @@ def load_shared(model: nn.Module, stem: str) -> dict[str, str]:
     if _digest(path) != path.stem.split("-")[-1]:
         raise ValueError(f"{path} is damaged: its SHA-256 is not the one in its name")
     try:
-        load_model(model, str(path), device=str(next(model.parameters()).device))
+        read_weights(model, path)
     except RuntimeError as error:
         raise ValueError(f"{path.name} holds another model's weights; {REMEDY}\n{error}") from error
     with safe_open(path, framework="pt") as file:
@@ -102,12 +102,10 @@ def save_shared(model: nn.Module, stem: str, *, cpu_seconds: float, **notes: str
 
     cpu_seconds: what their training took. notes: strings kept beside the weights.
     """
-    from safetensors.torch import save_model
-
     folder().mkdir(parents=True, exist_ok=True)
     unfinished = folder() / f".{stem}.{os.getpid()}"
     metadata = {"cpu_seconds": f"{cpu_seconds:.1f}", **notes}
-    save_model(model, str(unfinished), metadata=metadata)
+    write_weights(model, unfinished, metadata)
     for old in _files(stem):
         old.unlink()
     return unfinished.replace(folder() / f"{stem}-{_digest(unfinished)}.safetensors")

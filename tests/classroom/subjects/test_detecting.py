@@ -47,6 +47,43 @@ def test_scenes_are_read_once_and_when_first_asked_for():
     assert read == [0, 1, 2]
 
 
+class Counting(torch.utils.data.Dataset):
+    """Writes down, for all processes to see, what is read of it."""
+
+    def __init__(self, log, length=12):
+        self.log, self.length = log, length
+
+    def __len__(self):
+        return self.length
+
+    def __getitem__(self, index):
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(f"{index}\n")
+        return torch.full((3, 4, 4), index), {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0)}
+
+
+def test_workers_read_each_picture_once(tmp_path):
+    log = tmp_path / "read.txt"
+    kept = detecting.Kept(Counting(log))
+    loader = torch.utils.data.DataLoader(kept, 2, num_workers=2, collate_fn=detecting.collate)
+    assert [int(image[0, 0, 0]) for images, _ in loader for image in images] == list(range(12))
+    assert sorted(map(int, log.read_text(encoding="utf-8").split())) == list(range(12))
+
+
+def test_batches_of_workers_read_each_picture_once_for_all_epochs(tmp_path):
+    log = tmp_path / "read.txt"
+    loader = detecting.batches(detecting.Kept(Counting(log)), 2, seed=0, workers=2)
+    assert [len(list(loader)) for _ in range(2)] == [6, 6]
+    assert sorted(map(int, log.read_text(encoding="utf-8").split())) == list(range(12))
+
+
+def test_kept_pictures_may_be_counted_from_the_end(tmp_path):
+    kept = detecting.Kept(Counting(tmp_path / "read.txt"))
+    assert int(kept[-1][0][0, 0, 0]) == 11
+    with pytest.raises(IndexError):
+        kept[12]
+
+
 def test_options_of_scenes():
     scenes = detecting.shape_scenes(2, objects=2, placement="apart", classes=("background", "ring"))
     assert scenes.classes == ("background", "ring")

@@ -35,8 +35,8 @@ def resume(folder):
 
 
 DAMAGE = {
-    "one byte less": lambda path: (path / "model.safetensors").write_bytes(
-        (path / "model.safetensors").read_bytes()[:-1]
+    "one byte less": lambda path: (file := next(path.glob("*model.*"))).write_bytes(
+        file.read_bytes()[:-1]
     ),
     "one bit": lambda path: (path / "optimizer.bin").write_bytes(
         bytes([(data := (path / "optimizer.bin").read_bytes())[0] ^ 1]) + data[1:]

@@ -18,6 +18,8 @@ import torch
 
 from tests.classroom import launched
 
+ROOT = Path(__file__).parents[3]
+
 
 def free_port() -> int:
     """A port below those that the system hands out to whoever asks for any."""
@@ -30,9 +32,13 @@ def free_port() -> int:
 
 def launch(folder: Path) -> None:
     """Let two processes do what `launched.py` says, and leave it in `folder`."""
-    options = ["--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-    options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
-    options += ["--main_process_port", str(free_port())]
+    options = ["--multi_gpu", "--num_processes", "2", "--main_process_port", str(free_port())]
+    launch_script([*options, "-m", "tests.classroom.launched", folder], folder)
+
+
+def launch_script(arguments: list, folder: Path) -> str:
+    """What `accelerate launch` with these arguments prints."""
+    options = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
     launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", *options]
     environment = {
         **os.environ,
@@ -40,10 +46,11 @@ def launch(folder: Path) -> None:
         "CVCOURSE_RECORDS": str(folder / "records"),
         "OMP_NUM_THREADS": "1",
         "HF_HOME": str(folder / "home"),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
     result = subprocess.run(
-        [*launcher, "-m", "tests.classroom.launched", str(folder)],
-        cwd=Path(__file__).parents[3],
+        [*launcher, *map(str, arguments)],
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         timeout=900,
@@ -51,6 +58,7 @@ def launch(folder: Path) -> None:
         encoding="utf-8",
     )
     assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +91,35 @@ def test_resumed_in_the_middle_two_processes_end_as_before(folder):
     assert all(weights[name].equal(again[name]) for name in weights)
     assert rows == rows_again
     assert best == best_again
+
+
+def test_one_decision_for_all_what_is_best(folder):
+    """Without a checkpoint, and with batch normalisation, whose statistics differ by process."""
+    first, second = (torch.load(folder / f"apart-{rank}.pt") for rank in (0, 1))
+    assert first["rows"] == second["rows"]
+    validations = [row["validation"] for row in first["rows"] if "validation" in row]
+    assert validations == [3.25, 1.5, 1.25, 6.5]
+    assert first["best"] == second["best"]
+    assert first["best"]["validation"] == 1.25
+    for name, weights in first["weights"].items():
+        assert torch.equal(weights, second["weights"][name]), name
+    assert first["weights"]["1.num_batches_tracked"] == 3 * launched.ROWS // 8
+
+
+def test_launch_on_cpus_that_starts_one_process_says_so(tmp_path):
+    """`--cpu --num_processes 2` starts one; `fit` tells, once, and how it is done."""
+    script = tmp_path / "train.py"
+    script.write_text(
+        "import torch\n"
+        "from cvcourse.classroom import fit\n"
+        "for _ in range(2):\n"
+        "    model = torch.nn.Linear(2, 1)\n"
+        "    fit(model, [torch.ones(1, 2)], lambda m, x: m(x).sum(), steps=1, progress=False)\n",
+        encoding="utf-8",
+    )
+    told = launch_script(["--cpu", "--num_processes", "2", script], tmp_path)
+    assert told.count("one process trains: `accelerate launch --cpu` starts no more") == 1
+    assert "CVCOURSE_DEVICE=cpu accelerate launch --multi_gpu --num_processes N" in told
 
 
 def test_first_process_alone_writes_record_and_best_weights(folder):
