@@ -7,7 +7,7 @@ LESSONS_READY := $(VENV)/ready-lessons-$(HERE)
 TEST_READY := $(VENV)/ready-test-$(HERE)
 TEACH_READY := $(VENV)/ready-teach-$(HERE)
 
-.PHONY: help lab test unit lessons lesson assignments grade gpu bench clean
+.PHONY: help lab test unit lessons lesson assignments grade gpu bench mutants clean
 help:
 	@echo "make lab            set up what is missing and open the course in JupyterLab"
 	@echo "make test           set up what is missing, run the unit tests and every lesson"
@@ -17,6 +17,7 @@ help:
 	@echo "make grade SUBMITTED=folder   mark a folder that holds one folder a student (assignments/README.md)"
 	@echo "make gpu            run every lesson on CUDA at full scale; writes lessons/GPU.md"
 	@echo "make bench          our functions beside the well-known libraries'; writes benchmarks/RESULTS.md"
+	@echo "make mutants FILE=cvcourse/losses/dice.py   do its tests notice when a token of it changes?"
 	@echo "make clean          remove .venv and everything that was built"
 
 $(LESSONS_READY): pyproject.toml constraints.txt
@@ -55,6 +56,10 @@ gpu: $(TEST_READY)
 bench: $(TEST_READY)
 	$(PY) -m benchmarks
 	$(PY) -m benchmarks.bench_scenes --write
+
+mutants: $(TEST_READY)
+	@test -n "$(FILE)" || { echo "Which file? Call for example  make mutants FILE=cvcourse/losses/dice.py"; exit 2; }
+	$(PY) scripts/mutants.py $(FILE) $(if $(SAMPLE),--sample $(SAMPLE))
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
