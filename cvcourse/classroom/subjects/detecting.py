@@ -19,7 +19,7 @@ from cvcourse.classroom.training.fit import warmup_cosine
 from cvcourse.classroom.training.weights import load_shared
 from cvcourse.data import real
 from cvcourse.data.scenes import Scenes, collate
-from cvcourse.metrics import coco_average_precision
+from cvcourse.metrics import coco_average_precision, match_detections
 from cvcourse.metrics._coco_matches import Matches, match_images
 from cvcourse.metrics._coco_resampled import average_precision_of_draws
 from cvcourse.metrics.coco_average_precision import COCO_IOU_THRESHOLDS
@@ -384,6 +384,22 @@ def _average_precision(matches: Matches) -> float:
     """Of each picture once."""
     once = np.ones((1, len(matches.positives)), dtype=np.int64)
     return average_precision_of_draws(matches, once).item()
+
+
+def mistakes(
+    found: dict[str, Tensor], target: dict[str, Tensor], *, least: float = 0.5
+) -> tuple[int, int]:
+    """(missed, false) of a picture: objects not found, and boxes without an object of their class.
+
+    found: `boxes`, `scores`, `labels`. least: boxes with a lower score are not reported.
+    """
+    missed = false = 0
+    for label in torch.cat([found["labels"], target["labels"]]).unique():
+        reported = (found["labels"] == label) & (found["scores"] >= least)
+        true = target["boxes"][target["labels"] == label]
+        claimed = match_detections(found["boxes"][reported], found["scores"][reported], true) >= 0
+        missed, false = missed + len(true) - int(claimed.sum()), false + int((~claimed).sum())
+    return missed, false
 
 
 def validation(dataset: Kept) -> Callable[[nn.Module], dict[str, float]]:

@@ -355,3 +355,21 @@ def test_backbone_of_the_papers_where_its_weights_are_out_of_reach(monkeypatch, 
     backbone = detecting.imagenet_backbone()
     assert all(p.requires_grad for p in backbone.parameters())
     assert "random weights (no network)" in capsys.readouterr().out
+
+
+def test_mistakes_are_counted_by_class_and_from_a_score_on():
+    target = {
+        "boxes": torch.tensor([[0.0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10]]),
+        "labels": torch.tensor([1, 1, 2]),
+    }
+    found = {
+        "boxes": torch.tensor([[1.0, 0, 11, 10], [20, 0, 30, 10], [0, 0, 10, 10], [40, 0, 50, 10]]),
+        "scores": torch.tensor([0.9, 0.8, 0.7, 0.4]),
+        "labels": torch.tensor([1, 3, 1, 2]),
+    }
+    # the first is right, the second has another name, the third comes twice, the fourth is unsure
+    assert detecting.mistakes(found, target) == (2, 2)
+    assert detecting.mistakes(found, target, least=0.4) == (1, 2)
+    nothing = {key: value[:0] for key, value in found.items()}
+    assert detecting.mistakes(nothing, target) == (3, 0)
+    assert detecting.mistakes(found, {key: value[:0] for key, value in target.items()}) == (0, 3)
