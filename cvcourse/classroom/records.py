@@ -25,13 +25,12 @@ def folder() -> Path:
     """`CVCOURSE_RECORDS`, or `build/records` of the course's folder, or of the current one."""
     if os.environ.get("CVCOURSE_RECORDS"):
         return Path(os.environ["CVCOURSE_RECORDS"]).expanduser()
-    return course() / "build" / "records"
+    return (_around(Path.cwd()) or Path.cwd()) / "build" / "records"
 
 
 def course() -> Path:
-    """The course's folder: this one or the nearest above that is one, else this one."""
-    here = Path.cwd()
-    return next((f for f in [here, *here.parents] if _is_course(f / "pyproject.toml")), here)
+    """The course's folder: around this folder, or around this package, else this folder."""
+    return _around(Path.cwd()) or _around(Path(__file__).parent) or Path.cwd()
 
 
 def read(name: str) -> dict | None:
@@ -78,6 +77,10 @@ def peak_gpu_memory_mb(device: torch.device) -> float | None:
     if device.type != "cuda":
         return None
     return round(torch.cuda.max_memory_allocated(device) / 1e6, 1)
+
+
+def _around(folder: Path) -> Path | None:
+    return next((f for f in [folder, *folder.parents] if _is_course(f / "pyproject.toml")), None)
 
 
 def _is_course(pyproject: Path) -> bool:

@@ -1,12 +1,14 @@
 """Published weights: fetched once, verified, and read into a model without running their code."""
 
+import argparse
 import errno
 import hashlib
 import os
 import re
 import shutil
+import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.error import HTTPError, URLError
@@ -35,7 +37,9 @@ TORCHVISION_WEIGHTS = {
 _TRAINED_WITHOUT_EPS = re.compile(
     r"(fasterrcnn|maskrcnn|keypointrcnn|retinanet)_resnet50_fpn_coco-"
 )
-_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
+# with a letter: digits alone are a date or a number of steps
+_HASH_IN_NAME = re.compile(r"-((?=\d*[a-f])[0-9a-f]{8,64})\.[^.]+$")
+_COMPILED = "_orig_mod."  # within the names of compiled parts
 _CHUNK = 1 << 20
 
 
@@ -44,6 +48,7 @@ def load_pretrained(
     source: str | os.PathLike,
     *,
     drop: Sequence[str] = (),
+    part: str | None = None,
     frozen_bn_eps: float | None = None,
     cache_dir: str | os.PathLike | None = None,
     progress: Callable[[int, int | None], None] | None = None,
@@ -54,9 +59,12 @@ def load_pretrained(
         model: one of this package, or any module with the checkpoint's names. To start a detector
             from a classifier: `load_pretrained(detector.backbone.body, url, drop=["fc"])`.
         source: path or address, for instance a value of `TORCHVISION_WEIGHTS`. A hash in the name
-            (`resnet50-0676ba61.pth`: the first digits of its SHA-256) is verified.
+            (`resnet50-0676ba61.pth`: the first digits of its SHA-256) is verified; digits without a
+            letter are taken for a date.
         drop: names of layers to leave out; in the model they keep their present values. For another
             number of classes: `drop=["roi_heads.box_predictor"]`.
+        part: where in the file the weights are, such as "model" or "model_ema". By default found by
+            the model's names; of several alike an average ("ema") is taken.
         frozen_bn_eps: set as `eps` of each `FrozenBatchNorm2d`. By default 0 for torchvision's
             published Faster, Mask and Keypoint R-CNN and RetinaNet, known by the file's name, which
             were trained so; unchanged for other files.
@@ -64,8 +72,11 @@ def load_pretrained(
         progress: called with (bytes so far, bytes in all or None) while downloading.
 
     **Conventions**: every name and shape must fit; the older names that torchvision understands do.
-    Files are read with `weights_only=True`: a file that holds anything but tensors is refused. On
-    any error the model is as it was.
+    What training scripts put around the weights is taken off, and a warning says so: dictionaries
+    (`{"model": ..., "optimizer": ...}`), and a prefix that all names share and the model lacks
+    (`module.` of parallel, `_orig_mod.` of compiled models). Files are read with
+    `weights_only=True`: one that holds other objects than tensors, numbers, text and options
+    (`argparse.Namespace`) is refused. On any error the model is as it was.
 
     Raises: `ValueError` for a file that is damaged, hostile, or does not fit; `ConnectionError` if
     the download fails or stops (the next call goes on from there); `OSError` for a full disk.
@@ -77,7 +88,15 @@ def load_pretrained(
         raise FileNotFoundError(f"source: no file {path}")
     elif not _hash_fits(path, path.name):
         raise ValueError(f"source: {path} is damaged, its SHA-256 is not the one in its name")
-    _fill(model, _read(path), drop, path)
+    own = model.state_dict()
+    where, found = _find(_read(path), own, part, path)
+    removed, names = _plain_names(found, own)
+    if where or removed:
+        without = f", without {removed} in its names" if removed else ""
+        warnings.warn(f"{path.name}: read from {where or 'the whole'}{without}", stacklevel=2)
+    state = OrderedDict((name, found[full]) for name, full in names.items())
+    state._metadata = {} if removed else getattr(found, "_metadata", {})
+    _fill(model, state, drop, path)
     if frozen_bn_eps is None and _TRAINED_WITHOUT_EPS.match(path.name):
         frozen_bn_eps = 0.0
     if frozen_bn_eps is not None:
@@ -186,17 +205,62 @@ def _check_space(part: Path, needed: int) -> None:
         )
 
 
-def _read(path: Path) -> OrderedDict[str, Tensor]:
+def _read(path: Path):
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([argparse.Namespace]):  # a training script's options
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a file that is no checkpoint
         raise ValueError(
             f"source: {path} is not a checkpoint of tensors alone, and nothing in it was run "
             f"({type(error).__name__})"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+
+
+def _find(content, own: dict[str, Tensor], part: str | None, path: Path) -> tuple[str, dict]:
+    """Where in a checkpoint the weights are ("" for all of it), and they themselves."""
+    found, waiting = {}, [("", content)]
+    for where, inside in waiting:
+        if not isinstance(inside, dict) or not inside:
+            continue
+        if all(isinstance(k, str) and isinstance(v, Tensor) for k, v in inside.items()):
+            found[where] = inside
+        else:
+            waiting += [(f"{where}.{key}".lstrip("."), value) for key, value in inside.items()]
+    if part is not None:
+        if part not in found:
+            raise ValueError(f"part: {path.name} has {', '.join(found) or 'none'}, not {part!r}")
+        return part, found[part]
+    if not found:
         raise ValueError(f"source: {path} does not map names to tensors")
-    return state
+    fits = {where: len(_plain_names(f, own)[1].keys() & own) for where, f in found.items()}
+    best = [where for where, fit in fits.items() if fit == max(fits.values())]
+    averages = [where for where in best if "ema" in where.lower()]
+    if max(fits.values()) and len(averages or best) > 1:
+        raise ValueError(f"source: {path.name} has several: choose one as part={' or '.join(best)}")
+    where = (averages or best)[0]
+    return where, found[where]
+
+
+def _plain_names(names: Iterable[str], own: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """What training put into all names and the model lacks; names without it, with what they were.
+
+    Names of compiled parts have `_orig_mod.` somewhere, those of parallel ones `module.` in front.
+    """
+    counted = "n_averaged"  # by PyTorch's averaged models, beside their `module.`
+    short = {name: name for name in names if name != counted or name in own}
+    removed = []
+    if not any(_COMPILED in name for name in own) and any(_COMPILED in name for name in short):
+        short = {name.replace(_COMPILED, ""): name for name in short}
+        removed.append(_COMPILED)
+    while short:
+        first = next(iter(short)).partition(".")[0] + "."
+        if not all(name.startswith(first) for name in short):
+            break
+        if any(name.startswith(first) for name in own):
+            break
+        short = {name.removeprefix(first): full for name, full in short.items()}
+        removed.append(first)
+    return " and ".join(removed), short if removed else {name: name for name in names}
 
 
 def _fill(model: nn.Module, state: dict[str, Tensor], drop: Sequence[str], path: Path) -> None:

@@ -1,11 +1,13 @@
 """Against a server on this machine, with small checkpoints in torchvision's true format."""
 
+import argparse
 import errno
 import hashlib
 import os
 import pickle
 import shutil
 import threading
+import warnings
 from collections import OrderedDict, namedtuple
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -288,6 +290,135 @@ def test_another_number_of_classes_is_an_explicit_choice(tmp_path):
     assert torch.equal(model.conv1.weight, torch.load(tmp_path / "x.pth")["conv1.weight"])
     with pytest.raises(ValueError, match=r"drop: no layer 'f' in x\.pth or the model"):
         load_pretrained(model, tmp_path / "x.pth", drop=["f"])
+
+
+def _parallel(model):
+    return nn.DataParallel(model)
+
+
+def _compiled(model):
+    return torch.compile(model, backend="eager")
+
+
+def _part_compiled(model):
+    model.layer1 = _compiled(model.layer1)
+    return model
+
+
+def _averaged(model):
+    return torch.optim.swa_utils.AveragedModel(model)
+
+
+def _held(model):
+    return nn.ModuleDict({"backbone": model})
+
+
+@pytest.mark.parametrize(
+    ("wrap", "removed"),
+    [
+        (_parallel, r"module\. in"),
+        (_compiled, r"_orig_mod\. in"),
+        (lambda m: _compiled(_parallel(m)), r"_orig_mod\. and module\. in"),
+        (lambda m: _parallel(_compiled(m)), r"_orig_mod\. and module\. in"),
+        (_part_compiled, r"_orig_mod\. in"),
+        (_averaged, r"module\. in"),
+        (_held, r"backbone\. in"),
+        (lambda m: _held(_parallel(m)), r"backbone\. and module\. in"),
+    ],
+)
+def test_prefixes_of_training_are_taken_off(tmp_path, wrap, removed):
+    model, other = ResNet(5, **TINY), ResNet(5, **TINY)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    torch.save(wrap(model).state_dict(), tmp_path / "x.pth")
+    with pytest.warns(UserWarning, match=rf"x\.pth: read from the whole, without {removed} its"):
+        load_pretrained(other, tmp_path / "x.pth")
+    assert all(torch.equal(value, state[name]) for name, value in other.state_dict().items())
+
+
+def test_a_prefix_that_the_model_has_is_its_own(tmp_path):
+    model, other = _parallel(ResNet(5, **TINY)), _parallel(ResNet(5, **TINY))
+    torch.save(model.state_dict(), tmp_path / "x.pth")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert _same(load_pretrained(other, tmp_path / "x.pth"), model)
+
+
+def _training_state(**parts):
+    """As torchvision's and timm's training scripts write it."""
+    trained = ResNet(5, **TINY)
+    optimizer = torch.optim.AdamW(trained.parameters())
+    trained(torch.randn(2, 3, 32, 32)).sum().backward()
+    optimizer.step()
+    return {
+        "epoch": 3,
+        "best": 0.5,
+        "args": argparse.Namespace(lr=0.1, name="r18"),
+        "optimizer": optimizer.state_dict(),
+        "scaler": {},
+        **parts,
+    }
+
+
+@pytest.mark.parametrize(
+    ("parts", "where"),
+    [
+        (lambda s: {"model": s}, "model"),
+        (lambda s: {"state_dict": s}, "state_dict"),
+        (lambda s: {"model_ema": s}, "model_ema"),
+        (lambda s: {"net": {"weights": s}}, r"net\.weights"),
+        (lambda s: {"teacher": {"head.weight": torch.ones(2)}, "student": s}, "student"),
+    ],
+)
+def test_dictionaries_of_training_are_opened(tmp_path, parts, where):
+    model, other = ResNet(5, **TINY), ResNet(5, **TINY)
+    torch.save(_training_state(**parts(model.state_dict())), tmp_path / "x.pth")
+    with pytest.warns(UserWarning, match=rf"x\.pth: read from {where}$"):
+        assert _same(load_pretrained(other, tmp_path / "x.pth"), model)
+
+
+def test_of_several_the_average_or_what_is_asked_for(tmp_path):
+    model, average, other = (ResNet(5, **TINY) for _ in range(3))
+    parts = {"model": _parallel(model).state_dict(), "model_ema": _averaged(average).state_dict()}
+    torch.save(_training_state(**parts), tmp_path / "x.pth")
+    with pytest.warns(UserWarning, match=r"read from model_ema, without module\. in its names"):
+        assert _same(load_pretrained(other, tmp_path / "x.pth"), average)
+    with pytest.warns(UserWarning, match=r"read from model, without module\. in its names"):
+        assert _same(load_pretrained(other, tmp_path / "x.pth", part="model"), model)
+    with pytest.raises(ValueError, match=r"part: x\.pth has model, model_ema, .*, not 'ema'"):
+        load_pretrained(other, tmp_path / "x.pth", part="ema")
+
+
+def test_several_alike_are_a_choice(tmp_path):
+    states = {name: ResNet(5, **TINY).state_dict() for name in ("student", "teacher")}
+    torch.save(states, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match=r"x\.pth has several: choose one as part=student or te"):
+        load_pretrained(ResNet(5, **TINY), tmp_path / "x.pth")
+
+
+def test_what_is_dropped_is_named_as_in_the_model(tmp_path):
+    torch.save({"model": _parallel(ResNet(7, **TINY)).state_dict()}, tmp_path / "x.pth")
+    with pytest.warns(UserWarning, match="read from model, without module"):
+        load_pretrained(ResNet(5, **TINY), tmp_path / "x.pth", drop=["fc"])
+
+
+@pytest.mark.filterwarnings("ignore:x.pth. read from")
+@pytest.mark.parametrize("content", ["model", "whole"])
+def test_another_models_weights_in_a_dictionary(tmp_path, content):
+    state = nn.Linear(2, 2).state_dict()
+    torch.save({"model": state} if content == "model" else state, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match="does not fit ResNet: missing"):
+        load_pretrained(ResNet(5, **TINY), tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    "name", ["mine-20240131.pth", "mine-20240131153045.pth", "step-00012000.pt", "a-1706700000.pt"]
+)
+def test_a_date_or_a_count_is_no_hash(server, cache, tmp_path, name):
+    model, other = ResNet(5, **TINY), ResNet(5, **TINY)
+    content = _bytes_of(model, tmp_path)
+    (tmp_path / name).write_bytes(content)
+    assert _same(load_pretrained(ResNet(5, **TINY), tmp_path / name), model)
+    assert _same(load_pretrained(other, server.add(name, content)), model)
 
 
 @pytest.mark.parametrize(

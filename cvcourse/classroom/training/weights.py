@@ -81,6 +81,11 @@ def load_shared(model: nn.Module, stem: str) -> dict[str, str]:
     """
     from safetensors import safe_open
 
+    if not folder().is_dir():
+        raise FileNotFoundError(
+            f"there is no {folder()}: weights are in the course's repository, not in the installed "
+            "package; begin in the repository's folder"
+        )
     found = _files(stem)
     if len(found) != 1:
         raise FileNotFoundError(

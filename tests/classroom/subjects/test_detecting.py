@@ -1,10 +1,12 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
-from cvcourse.classroom import fit
+from cvcourse.classroom import fit, records
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects import detecting
 from cvcourse.data import real
@@ -13,6 +15,8 @@ from cvcourse.models.backbones.resnet import ResNet
 from cvcourse.models.detection.faster_rcnn import FasterRCNN
 from tests.data.conftest import voc  # noqa: F401 (a fixture)
 from tests.metrics.detections import random_images
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +119,25 @@ def test_batches_are_shuffled_alike_for_a_seed(kept):
 
     assert all(torch.equal(a, b) for a, b in zip(order(1), order(1), strict=True))
     assert len(list(detecting.batches(kept, 4, seed=0))) == 1
+
+
+def test_small_backbone_finds_its_weights_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    torch.manual_seed(0)
+    expected = detecting.small_backbone().body.state_dict()
+    monkeypatch.chdir(tmp_path)
+    found = detecting.small_backbone().body.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    (file,) = (ROOT / "lessons" / "weights").glob("backbone-*.safetensors")
+    for name, value in load_file(file).items():  # written by its own training script
+        assert torch.equal(found[name], value), name
+
+
+def test_small_backbone_says_where_weights_are_that_were_not_installed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "__file__", str(tmp_path / "site-packages" / "records.py"))
+    with pytest.raises(FileNotFoundError, match="weights are in the course's repository"):
+        detecting.small_backbone()
 
 
 class Oracle(nn.Module):

@@ -105,6 +105,7 @@ def test_the_lesson_goes_on_alike(lesson):
 
 
 def test_missing(lesson):
+    shared.folder().mkdir(parents=True)
     with pytest.raises(FileNotFoundError, match=r"0 files 04-small-net-.* make it anew"):
         lesson()
 
