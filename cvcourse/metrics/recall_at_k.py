@@ -39,9 +39,7 @@ def recall_at_k(
     """
     ks = check_counts("ks", ks)
     k = torch.as_tensor(ks, device=embeddings.device)
-    dtype = torch.promote_types(embeddings.dtype, torch.float32)
-    hits = torch.zeros(len(ks), dtype=dtype, device=embeddings.device)
-    queries = torch.zeros_like(k[0])
+    hits, queries = torch.zeros_like(k), torch.zeros_like(k[0])  # integers: floats stop at 2**24
     for similarity, same in similarity_chunks(
         embeddings, labels, gallery, gallery_labels, metric, chunk
     ):
@@ -51,4 +49,4 @@ def recall_at_k(
         has_match = nearest_match > -torch.inf
         hits += (has_match & (ahead < k)).sum(0)
         queries += has_match.sum()
-    return hits / queries
+    return hits.to(torch.promote_types(embeddings.dtype, torch.float32)) / queries

@@ -56,6 +56,28 @@ def pair(name: str, value: int | Sequence[int], least: int = 1) -> tuple[int, in
     return int(both[0]), int(both[1])
 
 
+def signed(labels: Tensor) -> Tensor:
+    """uint16, uint32 and uint64 as int64: PyTorch compares and counts nearly nothing in them."""
+    unsigned = (torch.uint16, torch.uint32, torch.uint64)
+    return labels.long() if labels.dtype in unsigned else labels
+
+
+def is_binary(masks: Tensor) -> bool:
+    """Whether masks are bool, or hold 0 and 1 alone. Reads them, so it waits for a GPU."""
+    return masks.dtype == torch.bool or bool(((masks == 0) | (masks == 1)).all())
+
+
+def what_is_in(values: Tensor) -> str:
+    """For a sentence about wrong values: "torch.uint8 from 0 to 255"."""
+    low, high = (bound.item() for bound in values.aminmax())
+    return f"{values.dtype} from {low} to {high}"
+
+
+def widened(boxes: Tensor) -> Tensor:
+    """Half precision as float32 and integers as int64, in which coordinates keep their digits."""
+    return as_float(boxes)[0] if boxes.is_floating_point() else boxes.long()
+
+
 def as_float(*tensors: Tensor) -> tuple[Tensor, ...]:
     """In one floating dtype, float32 at least: what halves and integers are computed in."""
     dtype = reduce(torch.promote_types, (t.dtype for t in tensors), torch.float32)

@@ -31,6 +31,7 @@ def anchor_grid(
         aspect_ratios: height / width, the same on all levels.
         offset: where in its cell an anchor has its centre: 0.5 the middle, 0 the corner.
         round: round the corners of the anchors of cell 0 to whole pixels, half to even.
+        dtype: of the result, which is computed in float32 at least.
 
     **Conventions**: anchors may leave the image. `offset=0, round=True` equals torchvision's
     `AnchorGenerator`; the number of anchors of a level is height * width * sizes * ratios.
@@ -41,7 +42,7 @@ def anchor_grid(
     """
     check_same_length("feature_sizes", feature_sizes, "strides", strides)
     check_same_length("feature_sizes", feature_sizes, "sizes", sizes)
-    like = {"device": device, "dtype": dtype}
+    like = {"device": device, "dtype": torch.promote_types(dtype, torch.float32)}
     levels = [torch.empty(0, 4, **like)]
     for feature_size, stride, level_sizes in zip(feature_sizes, strides, sizes, strict=True):
         height, width = pair("feature_sizes", feature_size, least=0)
@@ -54,7 +55,7 @@ def anchor_grid(
         y, x = torch.meshgrid(y, x, indexing="ij")  # (H, W)
         centres = torch.stack((x, y, x, y), dim=-1)  # (H, W, 4)
         levels.append((centres[:, :, None] + shapes).flatten(0, 2))  # (H * W * A, 4)
-    return torch.cat(levels)
+    return torch.cat(levels).to(dtype)
 
 
 def _shapes(sizes: Sequence[float], aspect_ratios: Sequence[float], like: dict) -> Tensor:

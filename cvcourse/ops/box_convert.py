@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Num
 from torch import Tensor
 
-from cvcourse.ops._checks import check_boxes, check_choice
+from cvcourse.ops._checks import check_boxes, check_choice, widened
 
 FORMATS = ("xyxy", "xywh", "cxcywh")
 
@@ -18,14 +18,16 @@ def box_convert(
         in_fmt, out_fmt: "xyxy" (left, top, right, bottom), "xywh" (left, top, width, height) or
             "cxcywh" (centre x, centre y, width, height).
 
-    **Conventions**: always a new tensor; the dtype stays, but integers become float32 where halves
-    arise (to "cxcywh", and from it). Equals torchvision's `box_convert`.
+    **Conventions**: always a new tensor; half precision becomes float32, and integers int64, or
+    float32 where halves arise (to "cxcywh", and from it): in narrower ones x + width is rounded or
+    wraps. Otherwise equals torchvision's `box_convert`.
 
     Raises ValueError for an unknown format or a last axis that is not 4.
     """
     check_boxes("boxes", boxes)
     check_choice("in_fmt", in_fmt, FORMATS)
     check_choice("out_fmt", out_fmt, FORMATS)
+    boxes = widened(boxes)
     if in_fmt == out_fmt:
         return boxes.clone()
     a, b, c, d = boxes.unbind(-1)

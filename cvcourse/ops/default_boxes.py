@@ -33,6 +33,7 @@ def default_boxes(
         aspect_ratios: for each level, width / height other than 1, such as (2, 3).
         strides: pixels from cell to cell on each level; None: the image over the feature map.
         clip: cut widths and heights to 1, the whole image; centres stay.
+        dtype: of the result, which is computed in float32 at least.
 
     **Conventions**: centres in the middle of cells. Equals torchvision's `DefaultBoxGenerator`.
 
@@ -44,7 +45,7 @@ def default_boxes(
     check_same_length("feature_sizes", feature_sizes, "scales[1:]", scales[1:])
     if strides is not None:
         check_same_length("feature_sizes", feature_sizes, "strides", strides)
-    like = {"device": device, "dtype": dtype}
+    like = {"device": device, "dtype": torch.promote_types(dtype, torch.float32)}
     image_height, image_width = pair("image_size", image_size)
     pixels = torch.tensor((image_width, image_height), **like)
     levels = [torch.empty(0, 4, **like)]
@@ -63,7 +64,7 @@ def default_boxes(
         centre = torch.stack((x, y), dim=-1)[:, :, None]  # (H, W, 1, 2)
         boxes = torch.cat(((centre - size / 2) * pixels, (centre + size / 2) * pixels), dim=-1)
         levels.append(boxes.flatten(0, 2))  # (H * W * A, 4)
-    return torch.cat(levels)
+    return torch.cat(levels).to(dtype)
 
 
 def _sizes(scale: float, next_scale: float, ratios: Sequence[float]) -> list[tuple[float, float]]:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cvcourse.ops._checks import check_choice, check_floating, check_ndim
+from cvcourse.ops._checks import as_float, check_choice, check_floating, check_ndim
 
 PADDINGS = ("zeros", "border")
 
@@ -42,15 +42,15 @@ def warp(
         raise ValueError(
             f"flow must have shape {(image.shape[0], 2, *image.shape[2:])}, got {tuple(flow.shape)}"
         )
-    dtype = torch.promote_types(torch.promote_types(image.dtype, flow.dtype), torch.float32)
     if image.numel() == 0:
         return image.clone()
-    x, y = _targets(flow.to(dtype))
+    values, flow = as_float(image, flow)
+    x, y = _targets(flow)
     height, width = image.shape[2:]
     # Further out is the same as two pixels outside, but might overflow.
     x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
     grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=3)  # (B, H, W, 2)
-    out = F.grid_sample(image.to(dtype), grid, padding_mode=padding, align_corners=False)
+    out = F.grid_sample(values, grid, padding_mode=padding, align_corners=False)
     return out.masked_fill(flow.isnan().any(dim=1, keepdim=True), torch.nan).to(image.dtype)
 
 
@@ -64,7 +64,7 @@ def warp_is_inside(
     check_ndim("flow", flow, "(batch, 2, height, width)")
     if flow.shape[1] != 2:
         raise ValueError(f"flow must have two channels, x and y, got {flow.shape[1]}")
-    x, y = _targets(flow)
+    x, y = _targets(*as_float(flow))
     height, width = flow.shape[2:]
     return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 

@@ -39,6 +39,7 @@ def calls(dtype=torch.float32):
         "max_unpool": ((coarse, where, 2), {}),
         "multiscale_roi_align": (([image, coarse], listed, [(16, 20), (16, 18)], 3), {}),
         "nms": ((boxes, scores, 0.3), {}),
+        "polygons_to_masks": ((3 * torch.rand(2, 5, 2).to(dtype) * 4, (9, 12)), {}),
         "paste_masks": ((masks, boxes, (9, 12)), {}),
         "remove_small_boxes": ((boxes, 3), {}),
         "roi_align": ((image, rois, 3, 0.5, 2), {}),

@@ -101,7 +101,10 @@ def test_empty_everything():
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
 def test_dtype(dtype):
-    assert anchor_grid([(2, 2)], [8], [(8,)], (1,), dtype=dtype).dtype == dtype
+    grid = anchor_grid([(3, 600)], [8], [(8,)], (1,), dtype=dtype)
+    assert grid.dtype == dtype
+    wide = anchor_grid([(3, 600)], [8], [(8,)], (1,), dtype=torch.float64)
+    assert torch.equal(grid, wide.to(dtype))  # rounded once
 
 
 @pytest.mark.as_user

@@ -43,9 +43,22 @@ def test_result_is_a_copy():
     assert not boxes.any()
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
-def test_dtype_stays(dtype):
-    assert box_convert(random_boxes(3).to(dtype), "xyxy", "cxcywh").dtype == dtype
+@pytest.mark.parametrize(
+    ("dtype", "wide"),
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float64, torch.float64),
+        (torch.uint8, torch.int64),
+    ],
+    ids=str,
+)
+def test_a_far_side_is_neither_rounded_nor_wrapped(dtype, wide):
+    boxes = torch.tensor([[200, 100, 101, 203]]).to(dtype)
+    there = box_convert(boxes, "xywh", "xyxy")
+    assert there.tolist() == [[*boxes[0, :2].tolist(), *(boxes[0, :2].double() + boxes[0, 2:])]]
+    assert there.dtype == box_convert(boxes, "xyxy", "xyxy").dtype == wide
+    assert torch.equal(box_convert(there, "xyxy", "xywh"), boxes.to(wide))
 
 
 @pytest.mark.parametrize("fmt", FORMATS)

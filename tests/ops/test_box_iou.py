@@ -111,6 +111,22 @@ def test_small_types_are_computed_in_float32(dtype):
     assert torch.equal(iou, box_iou(boxes.float(), boxes.float()))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.uint8], ids=str)
+@pytest.mark.parametrize("fmt", ["xywh", "cxcywh"])
+def test_other_formats_are_converted_wide(fmt, dtype):
+    """The far sides 305 and 306 have no place in bfloat16, nor in eight bits."""
+    start = 200 if dtype == torch.uint8 else 300
+    pair = [torch.tensor([[start, start, side, side]]).to(dtype) for side in (105, 106)]
+    assert box_iou(*pair, fmt=fmt).item() == pytest.approx(105**2 / 106**2)
+
+
+def test_areas_of_the_largest_pictures():
+    """Areas of 2⁴⁰ are beyond float16, int32 and the whole numbers of float32."""
+    side = 2**20
+    boxes = torch.tensor([[0, 0, side, side], [0, 0, side, side // 2]], dtype=torch.int32)
+    assert box_iou(boxes, boxes).tolist() == [[1.0, 0.5], [0.5, 1.0]]
+
+
 @pytest.mark.as_user
 def test_bad_input():
     with pytest.raises(ValueError, match=r"boxes1 must have shape .* got \(4, 5\)"):

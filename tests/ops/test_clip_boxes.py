@@ -36,6 +36,14 @@ def test_any_shape_and_integers():
     assert remove_small_boxes(torch.zeros(0, 4), 1).tolist() == []
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float16, torch.bfloat16], ids=str)
+def test_a_border_that_the_dtype_cannot_hold(dtype):
+    boxes = torch.tensor([[0, 250, 128, 251]]).to(dtype)
+    assert clip_boxes(boxes, (4099, 4099)).tolist() == boxes.tolist()
+    if dtype.is_floating_point:
+        assert clip_boxes(16 * boxes, (2049, 2049)).tolist() == [[0, 2049, 2048, 2049]]
+
+
 def test_nan_stays_when_clipped_and_goes_when_small():
     boxes = torch.tensor([[math.nan, 0, 5, 5], [-math.inf, 0, math.inf, 5]])
     assert clip_boxes(boxes, (4, 4))[0, 0].isnan()

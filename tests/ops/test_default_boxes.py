@@ -61,6 +61,12 @@ def test_empty_everything():
     assert default_boxes([(0, 3)], (10, 10), (0.5, 0.6), ((2,),)).shape == (0, 4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_is_rounded_once(dtype):
+    call = ([(3, 600)], (24, 4800), (0.02, 0.04), ((2,),))
+    assert torch.equal(default_boxes(*call, dtype=dtype), default_boxes(*call).to(dtype))
+
+
 @pytest.mark.as_user
 @pytest.mark.parametrize(
     ("change", "message"),

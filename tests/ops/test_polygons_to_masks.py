@@ -70,6 +70,23 @@ def test_nothing_is_empty(shape):
     assert not masks.any()
 
 
+@pytest.mark.parametrize("odd", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("corner", [(0, 0), (2, 1)])
+def test_a_polygon_with_a_corner_nowhere_is_empty_and_the_others_are_not(odd, corner):
+    polygons = torch.tensor([[1.0, 1.0], [5.0, 1.0], [5.0, 5.0], [1.0, 5.0]]).repeat(3, 1, 1)
+    polygons[1][corner] = odd
+    assert polygons_to_masks(polygons, (7, 8)).sum((1, 2)).tolist() == [16, 0, 16]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_far_from_the_corner(dtype):
+    """Rows and columns from 2048 on: neither half tells them from their neighbours."""
+    box = torch.tensor([[[0.0, 0.0], [2048.0, 0.0], [2048.0, 2048.0], [0.0, 2048.0]]]).to(dtype)
+    (mask,) = polygons_to_masks(box, (2060, 2060))
+    assert mask[:2048, :2048].all()
+    assert mask.sum() == 2048**2
+
+
 @pytest.mark.as_user
 def test_one_polygon_without_its_batch_is_refused():
     with pytest.raises(

@@ -113,6 +113,14 @@ def test_half_precision_is_computed_in_float32(dtype):
     assert torch.equal(got, warp(image.float(), flow.float()).to(dtype))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_inside_of_wide_pictures_in_half_precision(dtype):
+    """Column 2049 + 2 is rounded in both halves, to beyond the last one, 2051, and to before it."""
+    flow = torch.zeros(1, 2, 1, 2052, dtype=dtype)
+    flow[:, 0] = 2
+    assert warp_is_inside(flow).tolist() == [[[True] * 2050 + [False] * 2]]
+
+
 @pytest.mark.as_user
 def test_bad_input():
     image, flow = torch.zeros(1, 3, 4, 5), torch.zeros(1, 2, 4, 5)

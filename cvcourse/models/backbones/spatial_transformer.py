@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.ops._checks import as_float
+
 
 def affine_grid(
     theta: Float[Tensor, "batch 2 3"], height: int, width: int
@@ -19,8 +21,9 @@ def affine_grid(
     """Where each output pixel looks: `theta @ (x, y, 1)`, coordinates (x, y) from -1 to 1.
 
     **Conventions**: -1 and 1 are the outer edges of the border pixels. Equals
-    `F.affine_grid(theta, (batch, 1, height, width), align_corners=False)`.
+    `F.affine_grid(theta, (batch, 1, height, width), align_corners=False)`, in float32 at least.
     """
+    (theta,) = as_float(theta)
     y = (2 * torch.arange(height, device=theta.device, dtype=theta.dtype) + 1) / height - 1
     x = (2 * torch.arange(width, device=theta.device, dtype=theta.dtype) + 1) / width - 1
     columns = x[:, None] * theta[:, None, :, 0]  # (B, width, 2)
@@ -35,8 +38,11 @@ def bilinear_sample(
     """Each output pixel is the weighted mean of the four pixels around its grid point.
 
     **Conventions**: grid as from `affine_grid`; pixels outside the image count as 0. Equals
-    `F.grid_sample(image, grid, align_corners=False)`, gradients included.
+    `F.grid_sample(image, grid, align_corners=False)`, gradients included. Half precision is
+    computed in float32 and returned as it came.
     """
+    dtype = image.dtype
+    image, grid = as_float(image, grid)
     in_height, in_width = image.shape[-2:]
     x = ((grid[..., 0] + 1) * in_width - 1) / 2  # (B, H, W), in pixels
     y = ((grid[..., 1] + 1) * in_height - 1) / 2
@@ -46,11 +52,12 @@ def bilinear_sample(
     for column, weight_x in ((left, left + 1 - x), (left + 1, x - left)):
         for row, weight_y in ((top, top + 1 - y), (top + 1, y - top)):
             inside = (column >= 0) & (column < in_width) & (row >= 0) & (row < in_height)
-            index = (row * in_width + column).where(inside, 0).long().flatten(1)  # (B, H * W)
+            index = row.long() * in_width + column.long()  # float32 counts to 2**24 only
+            index = index.where(inside, 0).flatten(1)  # (B, H * W)
             corner = pixels.gather(2, index[:, None].expand(-1, pixels.shape[1], -1))
             weight = (weight_x * weight_y).where(inside, 0)  # (B, H, W)
             total = total + corner.unflatten(2, weight.shape[1:]) * weight[:, None]
-    return total
+    return total.to(dtype)
 
 
 class Localisation(nn.Module):
@@ -76,7 +83,10 @@ class Localisation(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch 2 3"]:
-        return self.regression(self.features(images)).unflatten(1, (2, 3))
+        features = self.features(images)
+        with torch.autocast(images.device.type, enabled=False):  # theta is geometry
+            theta = self.regression(features.to(self.regression[-1].weight.dtype))
+        return theta.unflatten(1, (2, 3))
 
 
 class DigitClassifier(nn.Sequential):

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from cvcourse.ops._checks import as_float, is_binary, what_is_in
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -100,8 +102,10 @@ def resize_boxes(
 ) -> Float[Tensor, "boxes 4"]:
     """Boxes of a picture of `old_size` (height, width), in a picture of `new_size`.
 
-    The two ratios are rounded to float32, as torchvision does even for float64 boxes.
+    In float32 at least. The two ratios are rounded to float32, as torchvision does even for float64
+    boxes.
     """
+    (boxes,) = as_float(boxes)
     if old_size == new_size:
         return boxes
     (old_height, old_width), (new_height, new_width) = old_size, new_size
@@ -133,7 +137,8 @@ def check_targets(
     """Raise a `ValueError` that names the picture and the box where training could not go on.
 
     Shapes and dtypes cost nothing; the values of all boxes and labels are looked at in one go (one
-    synchronisation on a GPU), since a bad box would end as a loss of nan without a hint.
+    synchronisation on a GPU), since a bad box would end as a loss of nan without a hint; and those
+    of masks that are not bool, since a loss on 255 falls without end.
     """
     if targets is None or len(targets) != len(images):
         raise ValueError(
@@ -159,6 +164,11 @@ def check_targets(
             raise ValueError(
                 f"targets[{i}]['masks']: expected shape {(len(boxes), *image.shape[-2:])}, "
                 f"got {tuple(target['masks'].shape)}"
+            )
+        if masks and not is_binary(target["masks"]):
+            raise ValueError(
+                f"targets[{i}]['masks']: expected bool, or 0 and 1, "
+                f"got {what_is_in(target['masks'])}"
             )
     _check_values(targets, labels)
 

@@ -177,7 +177,7 @@ class MaskRCNN(FasterRCNN):
         batch, _ = self.prepare(images, training=self.training)
         levels = self.backbone(batch.tensors)
         resized = [
-            resize_boxes(of_image.to(image.device, image.dtype), original_size, size)
+            resize_boxes(of_image.to(image.device), original_size, size)
             for image, of_image, size, original_size in zip(
                 images, boxes, batch.sizes, batch.original_sizes, strict=True
             )
@@ -188,15 +188,16 @@ class MaskRCNN(FasterRCNN):
         logits = self.mask_logits(levels, resized, batch.sizes)
         masks = logits[torch.arange(len(labels), device=labels.device), labels].sigmoid()
         counts = [len(of_image) for of_image in boxes]
+        sizes = [tuple(image.shape[-2:]) for image in images]
         split = (each.split(counts) for each in (labels, scores, masks))
         return [
             {
                 "boxes": of_image,
                 "labels": label,
                 "scores": score,
-                "masks": paste_masks(mask, of_image.to(mask), tuple(image.shape[-2:]))[:, None],
+                "masks": paste_masks(mask, of_image.to(mask.device), size)[:, None],
             }
-            for image, of_image, label, score, mask in zip(images, boxes, *split, strict=True)
+            for size, of_image, label, score, mask in zip(sizes, boxes, *split, strict=True)
         ]
 
     def roi_losses(

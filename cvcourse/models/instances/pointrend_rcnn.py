@@ -27,6 +27,7 @@ from cvcourse.models.segmentation.pointrend import (
     training_points,
 )
 from cvcourse.ops import crop_masks, paste_masks
+from cvcourse.ops._checks import as_float
 
 
 def mask_uncertainty(logits: Float[Tensor, "batch 1 *places"]) -> Float[Tensor, "batch *places"]:
@@ -134,8 +135,9 @@ class PointRendMaskHead(nn.Module):
     ) -> Float[Tensor, "boxes channels points"]:
         """The features at `points` of each box; `boxes` in pixels, one tensor for each picture."""
         height, width = fine.shape[-2:]
-        size = fine.new_tensor([width * self.stride, height * self.stride])
-        places = (_in_picture(torch.cat(list(boxes)), points) / size).split([len(b) for b in boxes])
+        places = _in_picture(torch.cat(list(boxes)), points)
+        size = places.new_tensor([width * self.stride, height * self.stride])
+        places = (places / size).split([len(b) for b in boxes])
         sampled = [
             point_sample(picture[None], place.flatten(0, 1)[None])[0].unflatten(1, place.shape[:2])
             for picture, place in zip(fine, places, strict=True)
@@ -185,21 +187,25 @@ class PointRendMaskHead(nn.Module):
         """
         coarse, label = self.coarse_logits(fine, boxes), torch.cat(list(labels))
         side = coarse.shape[-1]
-        inside = [
-            crop_masks(mask, box, torch.arange(len(box), device=box.device), side) >= 0.5
-            for mask, box in zip(masks, boxes, strict=True)
-        ]
+        share = torch.cat(
+            [
+                crop_masks(mask, box, torch.arange(len(box), device=box.device), side)
+                for mask, box in zip(masks, boxes, strict=True)
+            ]
+        )
+        if (share > 1.01).any():  # at every call, since it costs less than to look at the masks
+            raise ValueError(f"masks: expected bool, or 0 and 1, got values up to {share.max()}")
         own = _of_class(coarse, label)  # (boxes, 1, side, side)
         points = self.draw_points(own)
         logits = self.point_logits(fine, boxes, coarse, points)
         wanted = []
         parts = zip(masks, boxes, points.split([len(b) for b in boxes]), strict=True)
         for mask, box, of_box in parts:
-            size = box.new_tensor([mask.shape[2], mask.shape[1]])
-            values = mask[:, None].to(box.dtype)
-            wanted.append(point_sample(values, _in_picture(box, of_box) / size)[:, 0])
+            places = _in_picture(box, of_box)
+            values, size = mask[:, None].to(places.dtype), places.new_tensor(mask.shape[:0:-1])
+            wanted.append(point_sample(values, places / size)[:, 0])
         return {
-            "coarse": _mean_bce(own[:, 0], torch.cat(inside).to(own.dtype)),
+            "coarse": _mean_bce(own[:, 0], (share >= 0.5).to(own.dtype)),
             "points": _mean_bce(_of_class(logits, label)[:, 0], torch.cat(wanted)),
         }
 
@@ -214,6 +220,7 @@ def _in_picture(
     boxes: Float[Tensor, "boxes 4"], points: Float[Tensor, "boxes points 2"]
 ) -> Float[Tensor, "boxes points 2"]:
     """Points of boxes in pixels."""
+    boxes, points = as_float(boxes, points)
     corner, size = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
     return corner + points * size
 

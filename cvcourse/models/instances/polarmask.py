@@ -33,6 +33,7 @@ from cvcourse.models.detection._inputs import (
     resize_boxes,
 )
 from cvcourse.ops import anchor_grid, batched_nms, clip_boxes, masks_to_boxes
+from cvcourse.ops._checks import as_float
 from cvcourse.ops.polygons_to_masks import polygons_to_masks
 
 HeadNorm = partial(nn.GroupNorm, 32)
@@ -42,6 +43,7 @@ def rays_to_polygons(
     centers: Float[Tensor, "n 2"], distances: Float[Tensor, "n rays"]
 ) -> Float[Tensor, "n rays 2"]:
     """The ends (x, y) of rays at equal angles: the first points to +y, later ones turn to +x."""
+    centers, distances = as_float(centers, distances)
     angle = torch.arange(distances.shape[1], device=centers.device, dtype=centers.dtype)
     angle = angle * (2 * math.pi / distances.shape[1])
     directions = torch.stack([angle.sin(), angle.cos()], dim=1)  # (rays, 2)
@@ -65,16 +67,20 @@ def masks_to_rays(
 
     **Conventions**: where a ray leaves the object and meets it again, the farthest end counts. A
     ray that never meets it has 1e-6. Ends are within half a step of the pixels' edge (the authors
-    take the farthest contour pixel within 3 degrees of the ray).
+    take the farthest contour pixel within 3 degrees of the ray). In float32 at least; a centre of
+    nan has rays of 1e-6.
     """
+    if masks.dtype != torch.bool:
+        raise ValueError(f"masks: expected bool, got {masks.dtype}")
     if step <= 0:
         raise ValueError(f"step: expected a positive number of pixels, got {step}")
+    (centers,) = as_float(centers)
     n, height, width = masks.shape
     if n == 0:
         return centers.new_zeros(0, rays)
-    boxes = masks_to_boxes(masks, inclusive=False).to(centers.dtype)
+    boxes = masks_to_boxes(masks, inclusive=False)
     farthest = torch.maximum((centers - boxes[:, :2]).abs(), (boxes[:, 2:] - centers).abs())
-    longest = farthest.square().sum(1).sqrt().amax().item()
+    longest = farthest.square().sum(1).sqrt().nan_to_num(0, posinf=0).amax().item()
     radius = torch.arange(0, longest + step, step, device=masks.device, dtype=centers.dtype)
     ends = radius[:, None].expand(-1, rays)
     around = rays_to_polygons(centers.new_zeros(len(radius), 2), ends)  # (radii, rays, 2)
@@ -83,7 +89,8 @@ def masks_to_rays(
     for part, middle in zip(masks.split(some), centers.split(some), strict=True):
         column, row = (middle[:, None, None] + around).floor().unbind(-1)  # (some, radii, rays)
         within = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-        pixel = (row * width + column).where(within, 0).long().flatten(1)
+        pixel = row.long() * width + column.long()  # float32 counts to 2**24 only
+        pixel = pixel.where(within, 0).flatten(1)
         inside = part.flatten(1).gather(1, pixel).view_as(within) & within
         reach.append(((radius[:, None] + step / 2) * inside).amax(1))
     return torch.cat(reach).clamp(min=1e-6)
@@ -285,7 +292,7 @@ class PolarMask(nn.Module):
             [(float(stride),) for stride in self.strides],
             (1.0,),
             device=levels[0].device,
-            dtype=levels[0].dtype,
+            dtype=torch.promote_types(levels[0].dtype, torch.float32),
         )
         places, strides = (cells[:, :2] + cells[:, 2:]) / 2, cells[:, 2] - cells[:, 0]
         ranges = strides[:, None] * strides.new_tensor([4.0, 8.0])
@@ -381,7 +388,7 @@ class PolarMask(nn.Module):
 
 def _exp(x: Tensor) -> Tensor:
     """In float32 at least: 12 is too much for float16."""
-    return x.to(torch.promote_types(x.dtype, torch.float32)).exp()
+    return as_float(x)[0].exp()
 
 
 def centres_of_mass(masks: Bool[Tensor, "n height width"]) -> Float[Tensor, "n 2"]:
@@ -390,7 +397,8 @@ def centres_of_mass(masks: Bool[Tensor, "n height width"]) -> Float[Tensor, "n 2
     area = weight.sum((1, 2))
     y = torch.arange(masks.shape[1], device=masks.device) + 0.5
     x = torch.arange(masks.shape[2], device=masks.device) + 0.5
-    return torch.stack([weight.sum(1) @ x, weight.sum(2) @ y], dim=1) / area[:, None]
+    total = torch.stack([(weight.sum(1) * x).sum(1), (weight.sum(2) * y).sum(1)], dim=1)
+    return total / area[:, None]
 
 
 def _tower(channels: int, layers: int, norm: Callable[[int], nn.Module]) -> nn.Sequential:

@@ -18,12 +18,13 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, Integer
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import conv_norm_act
 from cvcourse.models.backbones.fpn import ResNetFPN
 from cvcourse.models.segmentation._loss import pixel_cross_entropy
+from cvcourse.ops._checks import as_float
 
 CoarseNorm = partial(nn.GroupNorm, 32)
 
@@ -34,17 +35,20 @@ def point_sample(
     """Bilinear values of `maps` at `points`; 0 outside.
 
     **Conventions**: 0 and 1 are the outer edges of the border pixels, so a pixel's centre is at
-    (column + 0.5) / width (`align_corners=False`).
+    (column + 0.5) / width (`align_corners=False`). Half precision is computed in float32 and
+    returned as the maps came.
     """
-    return F.grid_sample(maps, 2 * points[:, :, None] - 1, align_corners=False)[..., 0]
+    values, grid = as_float(maps, 2 * as_float(points)[0][:, :, None] - 1)
+    return F.grid_sample(values, grid, align_corners=False)[..., 0].to(maps.dtype)
 
 
 def pixel_centres(
     index: Int64[Tensor, "*batch"], height: int, width: int, dtype: torch.dtype = torch.float32
 ) -> Float[Tensor, "*batch 2"]:
-    """Points in the middle of pixels, which are counted row by row."""
-    column, row = index % width, index // width
-    return torch.stack([(column + 0.5) / width, (row + 0.5) / height], dim=-1).to(dtype)
+    """Points in the middle of pixels, which are counted row by row; in float32 at least."""
+    dtype = torch.promote_types(dtype, torch.float32)
+    column, row = (index % width).to(dtype), (index // width).to(dtype)
+    return torch.stack([(column + 0.5) / width, (row + 0.5) / height], dim=-1)
 
 
 def semantic_uncertainty(
@@ -72,18 +76,21 @@ def training_points(
         num_points: N, points for each picture.
         oversample: k; the unsure points are chosen among k N.
         importance: β, the share of unsure points; the others are uniform.
+
+    **Conventions**: points are float32 at least, whatever the precision of the logits.
     """
     if oversample < 1 or not 0 <= importance <= 1:
         raise ValueError(
             "oversample, importance: expected 1 or more and 0 to 1, "
             f"got {oversample} and {importance}"
         )
-    candidates = logits.new_empty(len(logits), int(oversample * num_points), 2).uniform_()
+    like = {"device": logits.device, "dtype": torch.promote_types(logits.dtype, torch.float32)}
+    candidates = torch.rand(len(logits), int(oversample * num_points), 2, **like)
     unsure = int(importance * num_points)
     score = uncertainty(point_sample(logits.detach(), candidates))  # (B, k N)
     index = score.topk(unsure, dim=1).indices
     chosen = candidates.gather(1, index[..., None].expand(-1, -1, 2))  # (B, β N, 2)
-    anywhere = logits.new_empty(len(logits), num_points - unsure, 2).uniform_()
+    anywhere = torch.rand(len(logits), num_points - unsure, 2, **like)
     return torch.cat([chosen, anywhere], dim=1)
 
 
@@ -286,7 +293,7 @@ class PointRendSemantic(nn.Module):
     def losses(
         self,
         images: Float[Tensor, "batch 3 height width"],
-        target: Int64[Tensor, "batch height width"],
+        target: Integer[Tensor, "batch height width"],
         *,
         ignore_index: int = -100,
     ) -> dict[str, Float[Tensor, ""]]:
@@ -296,7 +303,7 @@ class PointRendSemantic(nn.Module):
                 "target: expected the batch, height and width of images, got "
                 f"{tuple(target.shape)} for {tuple(images.shape)}"
             )
-        target = self._pad(target, ignore_index)
+        target = self._pad(target.long(), ignore_index)
         coarse, fine = self.coarse_and_fine(self._pad(images, 0.0))
         enlarged = F.interpolate(
             coarse, size=target.shape[-2:], mode="bilinear", align_corners=False

@@ -62,6 +62,39 @@ def test_identity_at_initialisation():
     torch.testing.assert_close(crops, images)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_the_identity_is_exact_under_autocast_and_in_half_precision(dtype):
+    model, images = SpatialTransformerNetwork(image_size=320), torch.rand(2, 1, 320, 320)
+    with torch.autocast("cpu", dtype=dtype):
+        crops, theta = model.transform(images)
+    assert theta.dtype == torch.float32
+    torch.testing.assert_close(crops, images, rtol=0, atol=1e-4)
+    crops, _ = model.to(dtype).transform(images.to(dtype))
+    assert crops.dtype == dtype
+    torch.testing.assert_close(crops, images.to(dtype), rtol=0, atol=8e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_theta_keeps_its_digits_under_autocast(dtype):
+    """A shift of 1/1000 beside a 1 is lost in both halves."""
+    model = SpatialTransformerNetwork().eval()
+    shift = torch.tensor([0.0, 0.0, 0.001, 0.0, 0.0, -0.0007])
+    model.localisation.regression[-1].bias.data += shift
+    with torch.autocast("cpu", dtype=dtype):
+        _, theta = model.transform(torch.rand(1, 1, 28, 28))
+    torch.testing.assert_close(theta.flatten(), torch.eye(2, 3).flatten() + shift)
+
+
+def test_pixels_beyond_the_whole_numbers_of_float32():
+    """4,200 × 4,200 pixels are more than 2²⁴; each has another value in its byte."""
+    side = 4200
+    index = torch.arange(side * side)
+    image = (index % 251).to(torch.float32).view(1, 1, side, side)
+    corner = torch.eye(2, 3)[None] / 100 + torch.tensor([[0, 0, 0.99], [0, 0, 0.99]])
+    crops = bilinear_sample(image, affine_grid(corner, 42, 42))
+    torch.testing.assert_close(crops, image[..., -42:, -42:], rtol=0, atol=0.2)
+
+
 def test_parameter_counts():
     with torch.device("meta"):
         model = SpatialTransformerNetwork()

@@ -73,6 +73,17 @@ def test_pooling_is_roi_align_with_one_sample():
     torch.testing.assert_close(pooled, expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_far_places_are_sampled_exactly_from_half_precision(dtype):
+    """A map of 2,052 pixels a row, sampled in a box at its far end: column 2,049 is no half's."""
+    column = (torch.arange(513) % 7).view(1, 1, 1, 513).expand(1, 6, 3, 513)
+    box = [torch.tensor([[2016.0, 2.0, 2048.0, 10.0]])]
+    points = torch.rand(1, 50, 2)
+    want = tiny_head().sample(column.float(), box, points)
+    got = tiny_head().sample(column.to(dtype), box, points)
+    torch.testing.assert_close(got, want.to(dtype), rtol=2e-2, atol=2e-2)
+
+
 def test_coarse_head_by_its_formula():
     head, x = CoarseMaskHead(3, 2, pool_size=4, hidden=5), torch.rand(7, 3, 4, 4)
     nn.init.normal_(head.prediction.weight)
@@ -124,6 +135,14 @@ def test_losses_by_hand():
     logits = head.point_head(features, point_sample(coarse, points))[[0, 1], LABELS[0]]
     expected = F.binary_cross_entropy_with_logits(logits, inside)
     torch.testing.assert_close(losses["points"], expected)
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
+def test_masks_of_0_and_255_are_refused(dtype):
+    masks = [torch.full((len(b), 56, 64), 255).to(dtype) for b in BOXES]
+    with pytest.raises(ValueError, match="masks: expected bool, or 0 and 1, got values up to 255"):
+        tiny_head().losses(torch.rand(2, 6, 14, 16), BOXES, LABELS, masks)
 
 
 def test_no_boxes_at_all():

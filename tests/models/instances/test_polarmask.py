@@ -129,6 +129,41 @@ class TestRays:
         rays = masks_to_rays(empty, torch.tensor([[4.0, 4.0]]), 6)
         assert torch.equal(rays, torch.full((1, 6), 1e-6))
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+    def test_half_precision_and_autocast_far_from_the_corner(self, dtype):
+        mask = disc(20, (2100, 14), (40, 2200))[None]
+        center = torch.tensor([[2100.5, 14.0]])
+        rays, middle = masks_to_rays(mask, center, 36), centres_of_mass(mask)
+        with torch.autocast("cpu", dtype=dtype):
+            assert torch.equal(masks_to_rays(mask, center, 36), rays)
+            assert torch.equal(centres_of_mass(mask), middle)
+        rounded = center.to(dtype)
+        assert torch.equal(
+            masks_to_rays(mask, rounded, 36), masks_to_rays(mask, rounded.float(), 36)
+        )
+        assert rays_to_polygons(rounded, rays.to(dtype)).dtype == torch.float32
+
+    def test_pixels_beyond_the_whole_numbers_of_float32(self):
+        """4,200 × 4,200 pixels are more than 2²⁴."""
+        mask = torch.zeros(1, 4200, 4200, dtype=torch.bool)
+        mask[:, 4181:4190, 4177:4194:2] = True  # every second column: neighbours differ
+        rays = masks_to_rays(mask, torch.tensor([[4185.5, 4185.5]]), 4)
+        torch.testing.assert_close(rays, torch.tensor([[4.5, 8.5, 4.5, 8.5]]), rtol=0, atol=0.26)
+        assert centres_of_mass(mask).tolist() == [[4185.5, 4185.5]]
+
+    @pytest.mark.as_user
+    def test_masks_that_are_not_bool_are_refused(self):
+        with pytest.raises(ValueError, match=r"masks: expected bool, got torch\.float32"):
+            masks_to_rays(disc()[None].float(), torch.tensor([[4.0, 4.0]]))
+
+    def test_a_centre_of_nothing(self):
+        masks = torch.stack([disc(), torch.zeros_like(disc())])
+        rays = masks_to_rays(masks, centres_of_mass(masks), 6)
+        torch.testing.assert_close(
+            rays[:1], masks_to_rays(masks[:1], centres_of_mass(masks[:1]), 6)
+        )
+        assert torch.equal(rays[1], torch.full((6,), 1e-6))
+
     @pytest.mark.as_user
     def test_steps_that_never_end_are_refused(self):
         with pytest.raises(ValueError, match="step: expected a positive number of pixels, got 0"):

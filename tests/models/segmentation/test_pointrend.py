@@ -9,6 +9,7 @@ from cvcourse.models.segmentation.pointrend import (
     PointHead,
     PointRendSemantic,
     SemanticFPNHead,
+    _labels_at,
     pixel_centres,
     point_sample,
     semantic_uncertainty,
@@ -66,6 +67,22 @@ class TestPoints:
         maps = torch.rand(2, 3, 4, 7)
         points = pixel_centres(torch.arange(28), 4, 7).expand(2, -1, -1)
         torch.testing.assert_close(point_sample(maps, points), maps.flatten(2))
+
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+    def test_places_are_exact_whatever_the_precision_of_the_features(self, dtype):
+        index = torch.arange(4096)
+        centres = pixel_centres(index, 1, 4096, dtype)
+        exact = (index.double() + 0.5) / 4096
+        assert torch.equal(centres[:, 0].double(), exact)
+        maps = torch.arange(64.0).view(1, 1, 1, 64).to(dtype)
+        sampled = point_sample(maps, pixel_centres(torch.arange(64), 1, 64)[None])
+        assert torch.equal(sampled, maps.flatten(2))
+        points = training_points(torch.rand(1, 2, 4, 4).to(dtype), semantic_uncertainty, 1000)
+        assert points.dtype == torch.float32
+        assert len(points[..., 0].unique()) > 990
+        target = torch.arange(4096)[None, None]
+        points = torch.stack([exact.float(), torch.full((4096,), 0.5)], dim=1)
+        assert torch.equal(_labels_at(target, points[None]), target[0])
 
     def test_uncertainty_is_the_margin(self):
         logits = torch.tensor([[0.0, 3.0, 2.5], [4.0, 4.0, 1.0]])[..., None]
@@ -198,6 +215,15 @@ class TestPointRendSemantic:
         )[:, 0, :, 0]
         expected = F.cross_entropy(logits, nearest.long(), ignore_index=255)
         torch.testing.assert_close(losses["points"], expected)
+
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.uint16], ids=str)
+    def test_labels_of_any_integer_dtype(self, dtype):
+        model, images = tiny().eval(), torch.rand(1, 3, 30, 32)
+        target, losses = torch.randint(0, 3, (1, 30, 32)), []
+        for labels in (target, target.to(dtype)):
+            torch.manual_seed(1)
+            losses.append(model.losses(images, labels))
+        torch.testing.assert_close(*losses)
 
     def test_nothing_to_learn_from_is_zero(self):
         model, images = tiny(), torch.rand(1, 3, 32, 32)

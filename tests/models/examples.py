@@ -1,0 +1,159 @@
+"""One small network of every class of `cvcourse.models`, and a call of it."""
+
+from functools import partial
+
+import torch
+from torch import nn
+
+from cvcourse import models
+from cvcourse.models.instances.pointrend_rcnn import PointRendMaskHead
+from tests.models.small import small_backbone, small_detector
+
+STAGES = ((4,), (6,), (8,), (8,), (8,))
+groups = partial(nn.GroupNorm, 4)
+
+
+def _features() -> list[torch.Tensor]:
+    return [torch.rand(2, channels, 16 >> i, 24 >> i) for i, channels in enumerate((4, 6, 8))]
+
+
+def _images(height: int = 64, width: int = 96, channels: int = 3) -> tuple[torch.Tensor]:
+    return (torch.rand(2, channels, height, width),)
+
+
+def wide_batch(masks: bool = True) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
+    """A picture of 32 × 512 pixels with five objects, far ones too, at odd places."""
+    boxes = torch.tensor(
+        [[3, 2, 42, 29], [101, 5, 120, 31], [259, 1, 270, 20], [301, 3, 353, 28], [447, 6, 501, 30]]
+    )
+    layers = torch.zeros(len(boxes), 32, 512, dtype=torch.bool)
+    for layer, (x1, y1, x2, y2) in zip(layers, boxes.tolist(), strict=True):
+        layer[y1:y2, x1:x2] = True
+    image = 0.1 * torch.rand(3, 32, 512)
+    image[:, layers.any(0)] += 0.8
+    target = {"boxes": boxes.float(), "labels": torch.tensor([1, 2, 2, 1, 1])}
+    return [image], [{**target, "masks": layers} if masks else target]
+
+
+def point_mask_head(**options) -> PointRendMaskHead:
+    return PointRendMaskHead(
+        16, 2, coarse_hidden=16, hidden=12, layers=2, subdivision_points=28**2, **options
+    )
+
+
+def polar_mask(**options) -> models.PolarMask:
+    return models.PolarMask(
+        3,
+        **{
+            "backbone": small_backbone(),
+            "rays": 12,
+            "min_size": None,
+            "strides": (4, 8, 16),
+            "head_layers": 1,
+            "head_norm": groups,
+            **options,
+        },
+    )
+
+
+# name: (network, arguments of the call)
+NETWORKS = {
+    "BasicBlock": (lambda: models.BasicBlock(4, 8, stride=2), lambda: (_features()[0],)),
+    "BiFPN": (lambda: models.BiFPN((4, 6, 8), 8, layers=2, levels=3), lambda: (_features(),)),
+    "Bottleneck": (lambda: models.Bottleneck(4, 4, stride=2), lambda: (_features()[0],)),
+    "DeconvNet": (lambda: models.DeconvNet(3, stages=STAGES, hidden=8, fc_kernel=2), _images),
+    "ENet": (lambda: models.ENet(3, widths=(8, 8, 16)), _images),
+    "EfficientDet": (partial(small_detector, models.EfficientDet), wide_batch),
+    "EfficientNet": (lambda: models.EfficientNet(3, width=0.25, depth=0.3), _images),
+    "EfficientNetFeatures": (lambda: models.EfficientNetFeatures(width=0.25, depth=0.3), _images),
+    "FCN": (
+        lambda: models.FCN(3, stages=STAGES, hidden=8, fc_kernel=4, padding=49),
+        _images,
+    ),
+    "FCNResNet": (
+        lambda: models.FCNResNet(
+            3, block=models.BasicBlock, depths=(1, 1), width=8, dilate=(True,)
+        ),
+        _images,
+    ),
+    "FCOS": (partial(small_detector, models.FCOS), wide_batch),
+    "FasterRCNN": (partial(small_detector, models.FasterRCNN), wide_batch),
+    "FeaturePyramidNetwork": (
+        lambda: models.FeaturePyramidNetwork((4, 6, 8), 8),
+        lambda: (_features(),),
+    ),
+    "FrozenBatchNorm2d": (lambda: models.FrozenBatchNorm2d(4), lambda: (_features()[0],)),
+    "ICNet": (lambda: models.ICNet(3, width=8, depths=(1, 2, 1, 1)), _images),
+    "LabelGuidance": (
+        lambda: models.LabelGuidance(models.ICNet(3, width=8, depths=(1, 2, 1, 1))),
+        _images,
+    ),
+    "LastLevelP6P7": (
+        lambda: models.LastLevelP6P7(8, 8),
+        lambda: ([_features()[2]], _features()),
+    ),
+    "MaskRCNN": (partial(small_detector, models.MaskRCNN), wide_batch),
+    "PathAggregationNetwork": (
+        lambda: models.PathAggregationNetwork((4, 6, 8), 8),
+        lambda: (_features(),),
+    ),
+    "PointRendMaskHead": (
+        point_mask_head,
+        lambda: (torch.rand(1, 16, 8, 128), [wide_batch()[1][0]["boxes"]], [torch.arange(5) % 2]),
+    ),
+    "PointRendRCNN": (
+        lambda: models.PointRendRCNN(small_detector(models.FasterRCNN), point_mask_head()),
+        wide_batch,
+    ),
+    "PointRendSemantic": (
+        lambda: models.PointRendSemantic(
+            3,
+            backbone=small_backbone(),
+            levels=("0", "1", "2"),
+            coarse_channels=8,
+            coarse_norm=groups,
+            hidden=16,
+            layers=2,
+            train_points=64,
+            size_divisible=16,
+            subdivision_points=10**6,
+        ),
+        lambda: _images(16, 512),
+    ),
+    "PolarMask": (polar_mask, wide_batch),
+    "ResNet": (
+        lambda: models.ResNet(3, block=models.BasicBlock, depths=(1, 1), width=8),
+        _images,
+    ),
+    "ResNetFPN": (small_backbone, _images),
+    "ResNetFeatures": (
+        lambda: models.ResNetFeatures(block=models.BasicBlock, depths=(1, 1), width=8),
+        _images,
+    ),
+    "RetinaNet": (partial(small_detector, models.RetinaNet), wide_batch),
+    "SegNet": (lambda: models.SegNet(3, stages=STAGES), _images),
+    "SegNetBasic": (lambda: models.SegNetBasic(3, width=8), _images),
+    "SpatialTransformerNetwork": (
+        lambda: models.SpatialTransformerNetwork(3, image_size=320),
+        lambda: _images(320, 320, channels=1),
+    ),
+    "UNet": (lambda: models.UNet(3, widths=(4, 8)), lambda: _images(64, 96, channels=1)),
+    "VGG": (lambda: models.VGG(3, stages=STAGES, hidden=16), _images),
+}
+
+
+def network(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    model = NETWORKS[name][0]()
+    if name == "FCN":  # whose scores begin at zero
+        nn.init.normal_(model.score_fr.weight)
+    if name.startswith("EfficientNet"):  # whose signal fades before its batch norms have learnt
+        for layer in model.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight)
+    return model
+
+
+def arguments(name: str) -> tuple:
+    torch.manual_seed(1)
+    return NETWORKS[name][1]()
