@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from cvcourse.ops._checks import signed
+
 REDUCTIONS = ("none", "mean", "sum")
 
 
@@ -85,6 +87,7 @@ def check_values(name: str, tensor: Tensor, high: int, ignore_index: int | None 
     """Values in [0, high], nan, or `ignore_index`; looked at on the CPU only."""
     if not values_are_free(tensor) or not tensor.numel():
         return
+    tensor = signed(tensor)
     smallest, largest = tensor.aminmax()
     if smallest >= 0 and largest <= high:
         return

@@ -15,6 +15,7 @@ from cvcourse.losses._checks import (
 )
 from cvcourse.losses._lovasz import lovasz_extension
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
+from cvcourse.ops._checks import signed
 
 
 def lovasz_softmax_loss(
@@ -50,7 +51,7 @@ def lovasz_softmax_loss(
     check_values("target", target, logits.shape[1] - 1, ignore_index)
     chosen = _chosen(classes, logits.shape[1])
     p = at_least_float32(logits).softmax(1)[:, chosen, ..., None].flatten(2)  # (B, chosen, pixels)
-    t = target[:, None, ..., None].flatten(2)  # (B, 1, pixels)
+    t = signed(target)[:, None, ..., None].flatten(2)  # (B, 1, pixels)
     foreground = t == torch.arange(logits.shape[1], device=t.device)[chosen, None]
     ignored = None
     if ignore_index is not None:

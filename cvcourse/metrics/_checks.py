@@ -5,6 +5,8 @@ from operator import index
 
 from torch import Tensor
 
+from cvcourse.ops._checks import signed
+
 
 def check_same_shape(preds: Tensor, target: Tensor) -> None:
     if preds.shape != target.shape:
@@ -59,6 +61,7 @@ def is_ignored(target: Tensor, ignore_index: int) -> Tensor:
 
 def check_labels(name: str, labels: Tensor, num_classes: int) -> None:
     """`labels` are integers in [0, num_classes). Reads the values, so it waits for a GPU."""
+    labels = signed(labels)
     if labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"{name} must hold integer labels, got {labels.dtype}")
     if not labels.numel():

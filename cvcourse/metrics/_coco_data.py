@@ -7,6 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cvcourse.ops import box_convert
+from cvcourse.ops._checks import is_binary, what_is_in
+
 Images = Sequence[Mapping[str, Tensor]]  # one dictionary of tensors per image
 
 
@@ -23,22 +26,22 @@ class Instances(NamedTuple):
         return Instances(*(column[index] for column in self))
 
 
-def read_detections(preds: Images, iou_type: str) -> Instances:
-    detections = _read("preds", preds, iou_type, "scores")
+def read_detections(preds: Images, iou_type: str, box_format: str) -> Instances:
+    detections = _read("preds", preds, iou_type, box_format, "scores")
     score = _column("preds", preds, "scores")
     if np.isnan(score).any():
         raise ValueError("preds must have scores other than nan")
     return detections._replace(score=score)
 
 
-def read_targets(target: Images, iou_type: str) -> Instances:
-    targets = _read("target", target, iou_type)
+def read_targets(target: Images, iou_type: str, box_format: str) -> Instances:
+    targets = _read("target", target, iou_type, box_format)
     crowd = _column("target", target, "iscrowd", default=0) != 0
     size = _column("target", target, "area", default=np.nan)
     return targets._replace(crowd=crowd, size=np.where(np.isnan(size), targets.area, size))
 
 
-def _read(name: str, images: Images, iou_type: str, *keys: str) -> Instances:
+def _read(name: str, images: Images, iou_type: str, box_format: str, *keys: str) -> Instances:
     keys = ("labels", "boxes" if iou_type == "bbox" else "masks", *keys)
     for i, image in enumerate(images):
         if missing := [key for key in keys if key not in image]:
@@ -53,7 +56,10 @@ def _read(name: str, images: Images, iou_type: str, *keys: str) -> Instances:
                 f"got {labels.dtype} {tuple(labels.shape)}"
             )
     label = _column(name, images, "labels", dtype=torch.int64)
-    region, area = _boxes(name, images) if iou_type == "bbox" else _masks(name, images)
+    if iou_type == "bbox":
+        region, area = _boxes(name, images, box_format)
+    else:
+        region, area = _masks(name, images)
     return Instances(
         image=np.repeat(np.arange(len(images)), [image["labels"].numel() for image in images]),
         label=label,
@@ -93,25 +99,34 @@ def _column(
         return torch.cat(values).detach().to(dtype).numpy()
 
 
-def _boxes(name: str, images: Images) -> tuple[np.ndarray, np.ndarray]:
+def _boxes(name: str, images: Images, box_format: str) -> tuple[np.ndarray, np.ndarray]:
     boxes = _column(name, images, "boxes", shape=(4,))
     if not np.isfinite(boxes).all():
         raise ValueError(f"{name} must have finite boxes, got nan or inf")
-    x1, y1, x2, y2 = boxes.T
-    width, height = x2 - x1, y2 - y1
-    return np.stack([x1, y1, width, height], axis=1), width * height
+    boxes = box_convert(torch.from_numpy(boxes), box_format, "xywh").numpy()
+    return boxes, boxes[:, 2] * boxes[:, 3]
+
+
+def _binary(name: str, masks: Tensor, count: int) -> Tensor:
+    """(count, height, width) bool from bool, 0 and 1, or probabilities, in which 0.5 decides."""
+    if masks.ndim == 4 and masks.shape[1] == 1:
+        masks = masks[:, 0]  # as Mask R-CNN gives them
+    if masks.ndim != 3 or len(masks) != count:
+        raise ValueError(f"{name} must be ({count}, height, width), got {tuple(masks.shape)}")
+    if masks.is_floating_point():
+        sound = ((masks >= 0) & (masks <= 1)).all()
+    else:
+        sound = is_binary(masks)
+    if not sound:
+        raise ValueError(f"{name} must be bool, 0 and 1, or probabilities, got {what_is_in(masks)}")
+    return masks > 0.5
 
 
 def _masks(name: str, images: Images) -> tuple[np.ndarray, np.ndarray]:
     masks = []
     for i, image in enumerate(images):
-        of_image, count = image["masks"], image["labels"].numel()
-        if count and (of_image.ndim != 3 or len(of_image) != count or of_image.is_floating_point()):
-            raise ValueError(
-                f"{name}[{i}]['masks'] must be bool ({count}, height, width), "
-                f"got {of_image.dtype} {tuple(of_image.shape)}"
-            )
-        masks.extend((of_image != 0).cpu().numpy() if count else [])
+        if count := image["labels"].numel():
+            masks.extend(_binary(f"{name}[{i}]['masks']", image["masks"], count).cpu().numpy())
     region = np.empty(len(masks), dtype=object)
     for i, mask in enumerate(masks):
         region[i] = mask

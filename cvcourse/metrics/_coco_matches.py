@@ -8,6 +8,7 @@ import numpy as np
 from cvcourse.metrics._checks import check_choice
 from cvcourse.metrics._coco_data import Images, Instances, read_detections, read_targets
 from cvcourse.metrics._coco_matching import greedy_matches, overlapping_pairs
+from cvcourse.ops.box_convert import FORMATS
 
 ALL_AREAS = (0, 1e10)
 
@@ -28,17 +29,20 @@ def match_images(
     target: Images,
     *,
     iou_type: str,
+    box_format: str = "xyxy",
     iou_thresholds: Sequence[float],
     limit: int,
     ranges: Sequence[tuple[float, float]] = (ALL_AREAS,),
 ) -> Matches:
     """limit: how many detections count in each image and class, those of highest score."""
     check_choice("iou_type", iou_type, ("bbox", "segm"))
+    check_choice("box_format", box_format, FORMATS)
     if len(preds) != len(target):
         raise ValueError(f"preds and target must be as many, got {len(preds)} and {len(target)}")
     if not len(iou_thresholds) or not all(0 <= t <= 1 for t in iou_thresholds):
         raise ValueError(f"iou_thresholds must lie in [0, 1], got {tuple(iou_thresholds)}")
-    detections, targets = read_detections(preds, iou_type), read_targets(target, iou_type)
+    detections = read_detections(preds, iou_type, box_format)
+    targets = read_targets(target, iou_type, box_format)
     classes = np.unique(np.concatenate([detections.label, targets.label]))
     detections = detections._replace(label=np.searchsorted(classes, detections.label))
     targets = targets._replace(label=np.searchsorted(classes, targets.label))

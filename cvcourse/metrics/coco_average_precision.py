@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_counts
 from cvcourse.metrics._coco_curves import mean_of_defined, precision_and_recall
-from cvcourse.metrics._coco_matches import ALL_AREAS, match_images
+from cvcourse.metrics._coco_matches import ALL_AREAS, Matches, match_images
 
 COCO_IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
 COCO_AREAS = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
@@ -18,7 +18,8 @@ def coco_average_precision(
     preds: Sequence[Mapping[str, Tensor]],
     target: Sequence[Mapping[str, Tensor]],
     *,
-    iou_type: str = "bbox",
+    iou_type: str | Sequence[str] = "bbox",
+    box_format: str = "xyxy",
     iou_thresholds: Sequence[float] = COCO_IOU_THRESHOLDS,
     max_detections: Sequence[int] = (1, 10, 100),
     areas: Mapping[str, tuple[float, float]] = COCO_AREAS,
@@ -31,10 +32,13 @@ def coco_average_precision(
     mean over IoU thresholds and classes. AR is the highest recall, averaged likewise.
 
     Args:
-        preds: per image `labels` (N,), `scores` (N,) and `boxes` (N, 4) as x1, y1, x2, y2, or with
-            `iou_type="segm"` `masks` (N, height, width) bool.
+        preds: per image `labels` (N,), `scores` (N,) and `boxes` (N, 4), or with `iou_type="segm"`
+            `masks` (N, height, width) or (N, 1, height, width), as Mask R-CNN gives them: bool, 0
+            and 1, or probabilities, of which those above 0.5 are the object.
         target: per image `labels` and `boxes` or `masks`; optionally `iscrowd` (N,) and `area`
             (N,), the area that makes it small, medium or large (default: the box's or mask's).
+        iou_type: "bbox", "segm", or several: then each key begins with its type, "bbox_map".
+        box_format: of the boxes, see `box_convert`.
         iou_thresholds: in [0, 1]; default 0.5, 0.55, ..., 0.95.
         max_detections: detections per image and class that count; AP uses the largest.
         areas: ranges of area by name, both ends included.
@@ -48,23 +52,43 @@ def coco_average_precision(
     the range of areas. Of equal IoU the last target is claimed; of equal scores the first counts
     first. A box with x2 <= x1 or y2 <= y1 overlaps nothing.
 
-    Raises ValueError for missing keys, lengths or shapes that do not fit, nan or inf, or an unknown
-    `iou_type`.
+    Raises ValueError for missing keys, lengths or shapes that do not fit, nan or inf, other masks,
+    or an unknown `iou_type` or `box_format`.
     Reference: Lin et al. 2014, "Microsoft COCO", arXiv 1405.0312, and pycocotools' COCOeval.
     """
     max_detections = check_counts("max_detections", max_detections)
     iou_thresholds = [float(t) for t in iou_thresholds]
     if not all(low <= high for low, high in areas.values()):
         raise ValueError(f"areas must be ranges (low, high), got {dict(areas)}")
-    matches = match_images(
-        preds,
-        target,
-        iou_type=iou_type,
-        iou_thresholds=iou_thresholds,
-        limit=max(max_detections),
-        ranges=[ALL_AREAS, *areas.values()],
-    )
-    classes = matches.classes
+    types = [iou_type] if isinstance(iou_type, str) else list(iou_type)
+    if not types:
+        raise ValueError(f"iou_type must name one type or more, got {iou_type}")
+    results = {}
+    for each in types:
+        matches = match_images(
+            preds,
+            target,
+            iou_type=each,
+            box_format=box_format,
+            iou_thresholds=iou_thresholds,
+            limit=max(max_detections),
+            ranges=[ALL_AREAS, *areas.values()],
+        )
+        prefix = f"{each}_" if len(types) > 1 else ""
+        means = _means(matches, iou_thresholds, max_detections, areas, class_metrics)
+        for key, mean in means.items():
+            results[prefix + key] = torch.tensor(mean, dtype=torch.float64)
+        results["classes"] = torch.from_numpy(matches.classes)
+    return results
+
+
+def _means(
+    matches: Matches,
+    iou_thresholds: Sequence[float],
+    max_detections: Sequence[int],
+    areas: Mapping[str, tuple[float, float]],
+    class_metrics: bool,
+) -> dict[str, float | list[float]]:
     precision, recall = precision_and_recall(
         hit=matches.hit,
         false_alarm=matches.false_alarm,
@@ -88,7 +112,6 @@ def coco_average_precision(
         key: mean_of_defined(value) for key, value in values.items()
     }
     for key in ("map", f"mar_{max_detections[last]}"):
-        of_class = [mean_of_defined(values[key][..., k]) for k in range(len(classes))]
+        of_class = [mean_of_defined(values[key][..., k]) for k in range(len(matches.classes))]
         means[f"{key}_per_class"] = of_class if class_metrics else -1.0
-    result = {key: torch.tensor(mean, dtype=torch.float64) for key, mean in means.items()}
-    return result | {"classes": torch.from_numpy(classes)}
+    return means

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Int64, Integer
 from torch import Tensor
 
 from cvcourse.metrics._checks import check_count, check_labels, check_same_shape, is_ignored
+from cvcourse.ops._checks import signed
 
 
 def confusion_matrix(
@@ -27,6 +28,7 @@ def confusion_matrix(
     Raises ValueError for labels out of range; that reads the values, so it waits for a GPU.
     """
     check_same_shape(preds, target)
+    preds, target = signed(preds), signed(target)
     num_classes = check_count("num_classes", num_classes)
     rows = num_classes
     if ignore_index is not None:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice
 from cvcourse.metrics.confusion_matrix import confusion_matrix
+from cvcourse.ops._checks import signed
 
 AVERAGES = ("macro", "micro", "weighted", "none")
 
@@ -21,14 +22,15 @@ def mean_iou(
 
     Args:
         preds: labels in [0, num_classes); or, without `target`, a (K, K) `confusion_matrix`, such
-            as the sum over the batches of a data set.
+            as the sum over the batches of a data set (give it `ignore_index` too).
         average: "macro": mean over the classes present; "none": (K,), one value per class;
             "micro": pooled over classes; "weighted": by target pixels (frequency weighted IoU).
-        ignore_index: target label to leave out.
+        ignore_index: target label to leave out, inside [0, num_classes) or not.
 
     **Conventions**: a class neither predicted nor in the target is absent: nan in "none", left out
-    of "macro". Equals torchmetrics' `multiclass_jaccard_index`, which says 0 for absent in "none".
-    No valid pixel at all: nan. Call it per image and average for the per-image variant.
+    of the others; and so is the class `ignore_index`, predicted or not. Equals torchmetrics'
+    `multiclass_jaccard_index`, which says 0 for absent in "none". No valid pixel at all: nan. Call
+    it per image and average for the per-image variant.
 
     Raises ValueError for an unknown `average`, labels out of range, or a matrix that is not square.
     """
@@ -38,10 +40,13 @@ def mean_iou(
             raise ValueError("num_classes must be given with target, got None")
         matrix = confusion_matrix(preds, target, num_classes, ignore_index=ignore_index)
     else:
-        matrix = _checked_matrix(preds, num_classes, ignore_index)
+        matrix = _checked_matrix(preds, num_classes)
+    ignored = -1 if ignore_index is None else ignore_index
+    counts = torch.arange(len(matrix), device=matrix.device) != ignored
+    matrix = matrix * counts[:, None]
     intersection = matrix.diagonal()
     support = matrix.sum(1)
-    union = support + matrix.sum(0) - intersection
+    union = (support + matrix.sum(0) - intersection) * counts
     if average == "micro":
         return intersection.sum() / union.sum()
     iou = intersection / union  # 0 / 0 = nan: the class is absent
@@ -52,14 +57,12 @@ def mean_iou(
     return iou.nanmean()
 
 
-def _checked_matrix(matrix: Tensor, num_classes: int | None, ignore_index: int | None) -> Tensor:
-    if num_classes is not None or ignore_index is not None:
-        raise ValueError(
-            "num_classes and ignore_index need target; preds alone is a finished matrix"
-        )
+def _checked_matrix(matrix: Tensor, num_classes: int | None) -> Tensor:
+    if num_classes is not None:
+        raise ValueError("num_classes must be given with target only; preds alone is a matrix")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype == torch.bool:
         raise ValueError(
             f"preds without target must be a square confusion matrix of counts, "
             f"got shape {tuple(matrix.shape)} of {matrix.dtype}"
         )
-    return matrix
+    return signed(matrix)

@@ -7,6 +7,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from cvcourse.metrics._checks import check_counts, check_floating, check_labels, is_ignored
+from cvcourse.ops._checks import signed
 
 ROWS = 256  # samples that are ranked at a time on a CPU, so that they stay in its cache
 
@@ -35,6 +36,7 @@ def topk_accuracy(
     """
     topk = check_counts("topk", topk)
     check_floating("preds", preds)
+    target = signed(target)
     if preds.ndim != 2 or target.shape != preds.shape[:1]:
         raise ValueError(
             f"preds must be (samples, classes) and target (samples,), "
@@ -50,7 +52,7 @@ def topk_accuracy(
     else:
         rank = _ranks(preds, target)
     k = rank.new_tensor(topk).clamp_max(preds.shape[1])
-    return (rank[:, None] < k).float().mean(0)
+    return (rank[:, None] < k).sum(0) / len(rank)
 
 
 def _ranks(preds: Tensor, target: Tensor) -> Tensor:

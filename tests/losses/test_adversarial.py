@@ -4,10 +4,16 @@ import pytest
 import torch
 
 from cvcourse import losses
+from tests.losses.examples import LOSSES, MINERS, tensors
 
 pytestmark = pytest.mark.as_user
 
 LOGITS = torch.zeros(2, 3)
+WITH_LABELS = {
+    name: make
+    for name, make in (LOSSES | MINERS).items()
+    if any(x.dtype == torch.int64 for x in tensors(make()))
+}
 
 
 @pytest.mark.parametrize("label", [-100, -1, 3, 255])
@@ -49,3 +55,28 @@ def test_a_narrow_label_is_not_the_ignored_one_modulo_256(loss):
     target = torch.tensor([[156, 1, 2, 156]])
     narrow = loss(logits, target.to(torch.uint8), ignore_index=-100)
     assert narrow == loss(logits, target, ignore_index=-100)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.uint8, torch.int8, torch.int32, torch.uint16, torch.uint32, torch.uint64],
+    ids=str,
+)
+@pytest.mark.parametrize("name", sorted(WITH_LABELS))
+def test_labels_of_any_integer_dtype(name, dtype):
+    inputs = WITH_LABELS[name]()
+    labels = tuple(
+        x.to(dtype) if isinstance(x, torch.Tensor) and x.dtype == torch.int64 else x for x in inputs
+    )
+    torch.manual_seed(0)
+    want = getattr(losses, name)(*inputs)
+    torch.manual_seed(0)
+    torch.testing.assert_close(getattr(losses, name)(*labels), want)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.uint32, torch.uint64], ids=str)
+def test_too_high_a_label_is_named_in_any_integer_dtype(dtype):
+    target = torch.tensor([1, 300]).to(dtype)
+    for loss in (losses.softmax_focal_loss, losses.dice_loss, losses.lovasz_softmax_loss):
+        with pytest.raises(ValueError, match=r"target must have values in \[0, 2\], got 300"):
+            loss(LOGITS, target)

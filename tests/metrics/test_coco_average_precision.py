@@ -11,6 +11,7 @@ from cvcourse.metrics import (
     match_detections,
     precision_recall_curve,
 )
+from cvcourse.ops import box_convert
 from tests import oracle
 from tests.metrics.detections import random_images
 
@@ -246,6 +247,59 @@ class TestEdgeCases:
         by_mask = coco_average_precision(preds, target, iou_type="segm")
         assert torch.equal(stats(by_mask), stats(coco_average_precision(preds, target)))
 
+    @pytest.mark.parametrize(
+        "dtype", [torch.bool, torch.uint8, torch.int64, torch.float16], ids=str
+    )
+    def test_masks_as_detectors_and_readers_give_them(self, dtype):
+        preds, target = random_images(2, masks=True, images=3, side=90)
+        want = coco_average_precision(preds, target, iou_type="segm")
+        for images in (preds, target):
+            for image in images:
+                image["masks"] = image["masks"].to(dtype)[:, None]
+        assert torch.equal(
+            stats(coco_average_precision(preds, target, iou_type="segm")), stats(want)
+        )
+
+    def test_soft_masks_are_cut_at_a_half(self):
+        preds, target = random_images(2, masks=True, images=3, side=90)
+        want = coco_average_precision(preds, target, iou_type="segm")
+        for image in preds:
+            unsure = torch.rand(image["masks"].shape) / 2  # up to a half, which is outside
+            image["masks"] = torch.where(image["masks"], 1 - unsure * 0.99, unsure)[:, None]
+        assert torch.equal(
+            stats(coco_average_precision(preds, target, iou_type="segm")), stats(want)
+        )
+
+    @pytest.mark.parametrize("fmt", ["xywh", "cxcywh"])
+    def test_other_box_formats(self, fmt):
+        preds, target = random_images(4, images=4)
+        want = coco_average_precision(preds, target)
+        for image in (*preds, *target):
+            image["boxes"] = box_convert(image["boxes"], "xyxy", fmt)
+        got = coco_average_precision(preds, target, box_format=fmt)
+        torch.testing.assert_close(stats(got), stats(want), rtol=0, atol=1e-12)
+
+    def test_both_types_in_one_call(self):
+        preds, target = random_images(6, images=3, side=90)
+        for images in zip(
+            preds,
+            target,
+            random_images(6, images=3, side=90, masks=True)[0],
+            random_images(6, images=3, side=90, masks=True)[1],
+            strict=True,
+        ):
+            for image, twin in zip(images[:2], images[2:], strict=True):
+                image["masks"] = twin["masks"]
+        both = coco_average_precision(preds, target, iou_type=("bbox", "segm"), class_metrics=True)
+        classes = both.pop("classes")
+        for iou_type in ("bbox", "segm"):
+            alone = coco_average_precision(preds, target, iou_type=iou_type, class_metrics=True)
+            assert torch.equal(alone.pop("classes"), classes)
+            of_type = {k: v for k, v in both.items() if k.startswith(iou_type)}
+            assert of_type.keys() == {f"{iou_type}_{key}" for key in alone}
+            assert all(torch.equal(both[f"{iou_type}_{key}"], alone[key]) for key in alone)
+        assert coco_average_precision(preds, target, iou_type=["segm"])["map"] == both["segm_map"]
+
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32))
@@ -321,14 +375,27 @@ class TestBadInput:
             self.evaluate(pred={"scores": torch.tensor([torch.nan])})
 
     @pytest.mark.parametrize(
-        "masks",
-        [torch.ones(1, 4, 4), torch.ones(4, 4).bool(), torch.ones(2, 4, 4).bool()],
-        ids=["probabilities", "one mask", "too many"],
+        ("masks", "message"),
+        [
+            (torch.ones(4, 4).bool(), r"must be \(1, height, width\), got \(4, 4\)"),
+            (torch.ones(2, 4, 4).bool(), r"must be \(1, height, width\), got \(2, 4, 4\)"),
+            (torch.ones(1, 2, 4, 4).bool(), r"must be \(1, height, width\), got \(1, 2, 4, 4\)"),
+            (
+                torch.full((1, 4, 4), 255, dtype=torch.uint8),
+                r"must be bool, .* torch\.uint8 from 255 to 255",
+            ),
+            (torch.full((1, 4, 4), 255.0), r"must be bool, .* torch\.float32 from 255.0 to 255"),
+            (torch.full((1, 4, 4), torch.nan), r"must be bool, .* torch\.float32 from nan to nan"),
+            (torch.full((1, 4, 4), -1), r"must be bool, .* torch\.int64 from -1 to -1"),
+        ],
+        ids=["one mask", "too many", "two channels", "bytes", "float bytes", "nan", "negative"],
     )
-    def test_masks(self, masks):
+    def test_masks(self, masks, message):
         good = {**self.good, "masks": torch.ones(1, 4, 4, dtype=torch.bool)}
-        with pytest.raises(ValueError, match=r"preds\[0\]\['masks'\] must be bool \(1, height"):
-            coco_average_precision([{**good, "masks": masks}], [good], iou_type="segm")
+        for name, pair in (("preds", [masks, good["masks"]]), ("target", [good["masks"], masks])):
+            preds, target = ([{**good, "masks": m}] for m in pair)
+            with pytest.raises(ValueError, match=rf"^{name}\[0\]\['masks'\] {message}"):
+                coco_average_precision(preds, target, iou_type="segm")
 
     def test_masks_of_two_sizes(self):
         good, other = (
@@ -338,8 +405,13 @@ class TestBadInput:
             coco_average_precision([other], [good], iou_type="segm")
 
     def test_options(self):
-        with pytest.raises(ValueError, match="iou_type must be one of 'bbox', 'segm'"):
-            self.evaluate(iou_type="keypoints")
+        for wrong in ("keypoints", ("bbox", "keypoints")):
+            with pytest.raises(ValueError, match="iou_type must be one of 'bbox', 'segm'"):
+                self.evaluate(iou_type=wrong)
+        with pytest.raises(ValueError, match=r"iou_type must name one type or more, got \(\)"):
+            self.evaluate(iou_type=())
+        with pytest.raises(ValueError, match="box_format must be one of 'xyxy', 'xywh'"):
+            self.evaluate(box_format="xxyy")
         for thresholds in ([], [0.5, 1.5], [float("nan")]):
             with pytest.raises(ValueError, match=r"iou_thresholds must lie in \[0, 1\]"):
                 self.evaluate(iou_thresholds=thresholds)

@@ -40,6 +40,9 @@ def naive(preds, target, num_classes, ignore_index=None):
     values = []
     keep = target != ignore_index if ignore_index is not None else torch.ones_like(target).bool()
     for c in range(num_classes):
+        if c == ignore_index:
+            values.append(float("nan"))
+            continue
         p, t = (preds == c) & keep, (target == c) & keep
         union = (p | t).sum().item()
         values.append((p & t).sum().item() / union if union else float("nan"))
@@ -58,14 +61,33 @@ def test_naive_loop(ignore_index):
     torch.testing.assert_close(mean_iou(preds, target, **options), want.nanmean())
 
 
-@pytest.mark.parametrize("average", ["macro", "micro", "weighted", "none"])
-def test_of_a_matrix_summed_over_batches(average):
-    preds, target = torch.randint(4, (2, 6, 8, 8))
-    halves = [slice(0, 2), slice(2, 6)]
-    matrix = sum(confusion_matrix(preds[h], target[h], 4) for h in halves)
+def test_an_ignored_class_is_absent_even_where_it_is_predicted():
+    preds, target = torch.tensor([0, 1, 1, 2, 2, 2]), torch.tensor([0, 0, 1, 2, 1, 2])
+    iou = mean_iou(preds, target, 3, average="none", ignore_index=1)
+    torch.testing.assert_close(iou, torch.tensor([1 / 2, torch.nan, 1.0]), equal_nan=True)
+    assert mean_iou(preds, target, 3, ignore_index=1) == 0.75
+    assert mean_iou(preds, target, 3, average="micro", ignore_index=1) == 3 / 4
     torch.testing.assert_close(
-        mean_iou(matrix, average=average), mean_iou(preds, target, 4, average=average)
+        mean_iou(preds, target, 3, average="weighted", ignore_index=1), torch.tensor(3 / 4)
     )
+
+
+@pytest.mark.parametrize("ignore_index", [None, 255, 2], ids=str)
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted", "none"])
+def test_of_a_matrix_summed_over_batches(average, ignore_index):
+    preds, target = torch.randint(4, (2, 6, 8, 8))
+    if ignore_index is not None:
+        target[:, :2] = ignore_index
+    options = {"average": average, "ignore_index": ignore_index}
+    halves = [slice(0, 2), slice(2, 6)]
+    matrix = sum(
+        confusion_matrix(preds[h], target[h], 4, ignore_index=ignore_index) for h in halves
+    )
+    want = mean_iou(preds, target, 4, **options)
+    torch.testing.assert_close(mean_iou(matrix, **options), want, equal_nan=True)
+    if ignore_index == 2:  # as well if the matrix was counted with that label
+        matrix = confusion_matrix(preds, target, 4)
+        torch.testing.assert_close(mean_iou(matrix, **options), want, equal_nan=True)
 
 
 def test_absent_class_is_nan_and_left_out():
@@ -118,5 +140,5 @@ class TestBadInput:
             mean_iou(self.labels)
 
     def test_matrix_with_num_classes(self):
-        with pytest.raises(ValueError, match="need target"):
+        with pytest.raises(ValueError, match="num_classes must be given with target only"):
             mean_iou(torch.eye(2, dtype=torch.int64), num_classes=2)

@@ -20,6 +20,7 @@ from cvcourse.metrics import (
     ssim,
     topk_accuracy,
 )
+from cvcourse.ops import box_convert
 from tests.metrics.detections import random_images
 from tests.metrics.test_coco_average_precision import stats
 
@@ -141,11 +142,34 @@ def test_coco_of_degenerate_boxes_and_repeated_images():
     assert torch.equal(stats(coco_average_precision(preds, target)), want)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_coco_of_boxes_and_soft_masks_in_one_call(seed):
+    """Boxes as COCO's files have them, masks as Mask R-CNN gives them."""
+    boxes, masks = (random_images(seed, images=4, side=90, masks=m) for m in (False, True))
+    want = {
+        "bbox": pycocotools_stats(*boxes, "bbox")[0],
+        "segm": pycocotools_stats(*masks, "segm")[0],
+    }
+    preds, target = (
+        [
+            {**a, **b, "boxes": box_convert(a["boxes"], "xyxy", "xywh")}
+            for a, b in zip(*pair, strict=True)
+        ]
+        for pair in zip(boxes, masks, strict=True)
+    )
+    for image in preds:
+        image["masks"] = 0.2 + 0.6 * image["masks"][:, None]
+    result = coco_average_precision(preds, target, iou_type=("bbox", "segm"), box_format="xywh")
+    for iou_type, of_type in want.items():
+        ours = {key.removeprefix(f"{iou_type}_"): value for key, value in result.items()}
+        assert torch.equal(stats(ours), of_type)
+
+
 # ---- torchmetrics, kornia, scikit-learn, scikit-image, pytorch-metric-learning
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("ignore_index", [None, 255])
+@pytest.mark.parametrize("ignore_index", [None, 255, 3])
 def test_mean_iou_and_confusion_matrix(seed, ignore_index):
     tm = needs("torchmetrics.functional.classification", reason="the extra `bench` is missing")
     sklearn = needs("sklearn.metrics")

@@ -93,6 +93,8 @@ NETWORKS = {
         lambda: ([_features()[2]], _features()),
     ),
     "MaskRCNN": (partial(small_detector, models.MaskRCNN), wide_batch),
+    "MobileNetV2": (lambda: models.MobileNetV2(3, width=0.25), _images),
+    "MobileNetV2Features": (lambda: models.MobileNetV2Features(width=0.25), _images),
     "PathAggregationNetwork": (
         lambda: models.PathAggregationNetwork((4, 6, 8), 8),
         lambda: (_features(),),
@@ -147,7 +149,7 @@ def network(name: str) -> nn.Module:
     model = NETWORKS[name][0]()
     if name == "FCN":  # whose scores begin at zero
         nn.init.normal_(model.score_fr.weight)
-    if name.startswith("EfficientNet"):  # whose signal fades before its batch norms have learnt
+    if name.startswith(("EfficientNet", "MobileNet")):  # whose signal fades before its batch norms have learnt
         for layer in model.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight)

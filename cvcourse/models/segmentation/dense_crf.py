@@ -23,7 +23,7 @@ from math import exp, prod
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 
@@ -128,7 +128,7 @@ def _squared_distances(points: Float[Tensor, "dims n"]) -> Float[Tensor, "n n"]:
 
 
 def crf_energy(
-    labels: Int[Tensor, "*batch pixels"],
+    labels: Integer[Tensor, "*batch pixels"],
     unary: Float[Tensor, "classes pixels"],
     kernel: Float[Tensor, "pixels pixels"],
     *,
@@ -136,6 +136,7 @@ def crf_energy(
 ) -> Float[Tensor, "*batch"]:
     """E(x) of labellings; the distribution is `exp(-E) / Z`."""
     compatibility = _potts(unary) if compatibility is None else compatibility
+    labels = labels.long()
     penalty = compatibility[labels[..., :, None], labels[..., None, :]]  # (..., pixels, pixels)
     own = unary[labels, torch.arange(unary.shape[1], device=unary.device)]
     return own.sum(-1) + (penalty * kernel).sum((-1, -2)) / 2

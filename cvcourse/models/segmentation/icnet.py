@@ -14,7 +14,7 @@ branches are classified as well, so that each learns to be useful by itself.
 from collections.abc import Sequence
 
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import conv_norm_act
@@ -190,7 +190,7 @@ class LabelGuidance(nn.Module):
 
 def label_guidance_loss(
     logits: Sequence[Float[Tensor, "batch classes _ _"]],
-    target: Int[Tensor, "batch height width"],
+    target: Integer[Tensor, "batch height width"],
     *,
     weights: Sequence[float] = (0.16, 0.4, 1.0),
     ignore_index: int = -100,

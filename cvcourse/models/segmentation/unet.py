@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
+
+from cvcourse.ops._checks import signed
 
 
 def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -107,7 +109,7 @@ def _crop_centre(x: Tensor, size: torch.Size) -> Tensor:
 
 
 def separation_weights(
-    instances: Int[Tensor, "height width"],
+    instances: Integer[Tensor, "height width"],
     *,
     w0: float = 10.0,
     sigma: float = 5.0,
@@ -133,6 +135,7 @@ def separation_weights(
         raise ValueError(f"instances: expected (height, width), got {tuple(instances.shape)}")
     if sigma <= 0:
         raise ValueError(f"sigma: expected a positive width in pixels, got {sigma}")
+    instances = signed(instances)
     cell = instances > 0
     if class_weights is None:
         share = cell.float().mean()

@@ -69,6 +69,12 @@ class TestEnergy:
                     expected = expected + penalty[x[i], x[j]] * kernel[i, j]
             torch.testing.assert_close(energy, expected)
 
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.uint16], ids=str)
+    def test_labels_of_any_integer_dtype(self, dtype):
+        """Bytes would index as a mask does."""
+        unary, kernel, labels, energy = tiny()
+        assert torch.equal(crf_energy(labels.to(dtype), unary, kernel), energy)
+
     def test_free_energy_is_divergence_less_log_partition(self):
         unary, kernel, labels, energies = tiny()
         log_z = torch.logsumexp(-energies, 0)

@@ -89,6 +89,14 @@ class TestLabelGuidance:
             expected += weight * F.cross_entropy(branch, target[:, ::step, ::step])
         torch.testing.assert_close(label_guidance_loss(logits, target), expected)
 
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.uint16], ids=str)
+    def test_labels_of_any_integer_dtype(self, dtype):
+        logits = [torch.randn(1, 200, 4, 4)] * 3
+        target = torch.randint(200, (1, 8, 8))
+        target[0, 0] = 156  # in eight bits -100, the label that is ignored
+        want = label_guidance_loss(logits, target)
+        torch.testing.assert_close(label_guidance_loss(logits, target.to(dtype)), want)
+
     def test_ignored_pixels_and_nothing_else(self):
         logits = [torch.rand(1, 3, 4, 4, requires_grad=True)]
         target = torch.randint(0, 3, (1, 4, 4))

@@ -128,6 +128,16 @@ class TestSeparationWeights:
         assert weights[cell].sum().item() == pytest.approx(weights[~cell].sum().item())
         assert weights.mean().item() == pytest.approx(1.0)
 
+    @pytest.mark.parametrize(
+        "dtype", [torch.uint8, torch.int32, torch.uint16, torch.uint32], ids=str
+    )
+    def test_instances_of_any_integer_dtype(self, dtype):
+        """Cell tracking's files hold 16 bits."""
+        instances = torch.zeros(9, 12, dtype=torch.int64)
+        instances[1:4, 1:5], instances[5:8, 4:11] = 1, 200
+        want = separation_weights(instances)
+        assert torch.equal(separation_weights(instances.to(dtype)), want)
+
     @pytest.mark.parametrize("number", [0, 1])
     def test_no_ridge_without_two_cells(self, number):
         instances = torch.full((4, 5), number)
