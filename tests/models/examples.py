@@ -149,10 +149,11 @@ def network(name: str) -> nn.Module:
     model = NETWORKS[name][0]()
     if name == "FCN":  # whose scores begin at zero
         nn.init.normal_(model.score_fr.weight)
-    if name.startswith(("EfficientNet", "MobileNet")):  # whose signal fades before its batch norms have learnt
+    gain = {"Effi": 2**0.5, "Mobi": 1.0}.get(name[:4])
+    if gain is not None:  # their signal fades before their batch norms have learnt
         for layer in model.modules():
             if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight)
+                nn.init.normal_(layer.weight, std=gain / layer.weight[0].numel() ** 0.5)
     return model
 
 
