@@ -1,4 +1,4 @@
-"""Train anew what takes longer than a lesson's minute: `lesson_weights.py 03 04`.
+"""Train anew what takes longer than a lesson's minute: `lesson_weights.py 03 19b`.
 
 Runs the lessons named by their numbers from top to bottom; each cell that calls `trained` or
 `repeated` trains, and replaces its file in lessons/weights/ or lessons/tables/.

@@ -8,6 +8,7 @@ import pytest
 
 from grading.assignment import SOURCE, key_of, kind_of
 from tests.assignments.helpers import NAMES, exercises
+from tests.lessons.notebooks import number_of
 
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
@@ -18,13 +19,13 @@ def cells(name, load):
 
 
 def test_belongs_to_a_lesson(name):
-    assert re.fullmatch(r"\d\d_[a-z0-9_]+", name)
+    assert number_of(name)
     assert (SOURCE.parents[1] / "lessons" / f"{name}.ipynb").exists()
 
 
 def test_card(name, cells, load):
     card = cells[0].source
-    assert card.startswith(f"# Assignment {name[:2]} · ")
+    assert card.startswith(f"# Assignment {number_of(name)} · ")
     points = sum((load(name).checks | load(name).written).values())
     assert f"{points:g} points" in card
     assert re.search(r"\d+ minutes", card)

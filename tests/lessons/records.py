@@ -2,17 +2,15 @@
 says why it was skipped."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.ipynb"))
+from tests.lessons.notebooks import LESSONS, ROOT, number_of
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_record(path):
-    path = ROOT / "build/records" / f"{path.stem[:2]}.json"
+    path = ROOT / "build/records" / f"{number_of(path.stem)}.json"
     record = json.loads(path.read_text(encoding="utf-8"))
     checked = [claim for claim in record["claims"] if "skipped" not in claim]
     assert len(checked) >= 3

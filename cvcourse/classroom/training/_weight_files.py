@@ -6,21 +6,39 @@ one of several tensors that share memory, even if they are different parts of it
 
 from pathlib import Path
 
+import torch
 from torch import nn
 
 _COMPILED = "_orig_mod."
 
 
-def write_weights(model: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write all parameters and buffers; names that share a tensor each have a copy."""
+def write_weights(
+    model: nn.Module,
+    path: Path,
+    metadata: dict[str, str] | None = None,
+    *,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Write all parameters and buffers; names that share a tensor each have a copy.
+
+    dtype: what floating numbers are written as (None: as they are).
+
+    Raises ValueError where one of these is not finite in `dtype`.
+    """
     from safetensors.torch import save_file
 
-    state = {_plain(name): tensor.clone() for name, tensor in model.state_dict().items()}
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, path, metadata)
+    state = {}
+    for name, tensor in model.state_dict().items():
+        if dtype is not None and tensor.is_floating_point():
+            tensor = tensor.to(dtype)
+            if not tensor.isfinite().all():
+                raise ValueError(f"{name} has weights that are no finite numbers in {dtype}")
+        state[_plain(name)] = tensor.clone().contiguous()
+    save_file(state, path, metadata)
 
 
 def read_weights(model: nn.Module, path: Path) -> None:
-    """Read what `write_weights` or safetensors' `save_model` wrote into a model.
+    """Read what `write_weights` or safetensors' `save_model` wrote into a model, in its own dtypes.
 
     Raises RuntimeError where names or shapes do not fit.
     """

@@ -41,8 +41,9 @@ def trained(
     lesson: the number of another lesson, whose file this is; it is then never written here.
 
     **Conventions**: the file's first 8 digits of SHA-256 are in its name and verified; safetensors
-    hold no code. A saved history has one row in ten, and all rows with validations. PyTorch's
-    generator is seeded with `run.seed` at the end, so that a lesson goes on alike either way.
+    hold no code. Weights are stored as float16, and who stores them goes on with what was stored. A
+    saved history has one row in ten, and all rows with validations. PyTorch's generator is seeded
+    with `run.seed` at the end, so that a lesson goes on alike either way.
 
     Raises FileNotFoundError where there is no such file, ValueError where it is damaged or of
     another model, or where `CVCOURSE_WEIGHTS` is none of "train" and "save".
@@ -64,6 +65,7 @@ def trained(
         if task == "write":
             seconds = time.process_time() - started
             save_shared(model, stem, cpu_seconds=seconds, history=_brief(history))
+            load_shared(model, stem)  # rounded, as everybody has them
     torch.manual_seed(run.seed)
     return history
 
@@ -75,6 +77,8 @@ def folder() -> Path:
 
 def load_shared(model: nn.Module, stem: str) -> dict[str, str]:
     """Read `lessons/weights/STEM-HASH.safetensors` into `model`; return what `save_shared` noted.
+
+    Numbers take the dtype that they have in the model.
 
     Raises FileNotFoundError where there is no such file, ValueError where it is damaged or of
     another model.
@@ -105,12 +109,15 @@ def load_shared(model: nn.Module, stem: str) -> dict[str, str]:
 def save_shared(model: nn.Module, stem: str, *, cpu_seconds: float, **notes: str) -> Path:
     """Write the weights of `model` to `lessons/weights/STEM-HASH.safetensors`, in place of others.
 
-    cpu_seconds: what their training took. notes: strings kept beside the weights.
+    Floating numbers are stored as float16, which halves the file and moves none by more than
+    0.05 %. cpu_seconds: what their training took. notes: strings kept beside the weights.
+
+    Raises ValueError where a weight is not finite or too large for float16.
     """
     folder().mkdir(parents=True, exist_ok=True)
     unfinished = folder() / f".{stem}.{os.getpid()}"
     metadata = {"cpu_seconds": f"{cpu_seconds:.1f}", **notes}
-    write_weights(model, unfinished, metadata)
+    write_weights(model, unfinished, metadata, dtype=torch.float16)
     for old in _files(stem):
         old.unlink()
     return unfinished.replace(folder() / f"{stem}-{_digest(unfinished)}.safetensors")

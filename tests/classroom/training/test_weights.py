@@ -63,6 +63,35 @@ def test_one_file_named_by_its_hash(lesson):
     assert load_file(path)["0.bias"].tolist() == [2, 2]
 
 
+def test_stored_in_half_precision_and_read_in_the_models_own(run, monkeypatch):
+    monkeypatch.setenv("CVCOURSE_WEIGHTS", "save")
+    model = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5))
+    model.append(model[1])  # the same layer twice
+    nn.init.constant_(model[0].bias, 1 / 3)
+    trained(run, "net", model, lambda: History(ROWS))
+    (path,) = shared.folder().iterdir()
+    stored = load_file(path)
+    assert {t.dtype for t in stored.values()} == {torch.float16, torch.int64}
+    assert model[0].bias.tolist() == [torch.tensor(1 / 3).half().item()] * 5, "goes on with these"
+    monkeypatch.setenv("CVCOURSE_WEIGHTS", "")
+    for dtype in (torch.float32, torch.float64):
+        other = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5)).to(dtype)
+        other.append(other[1])
+        trained(run, "net", other, lambda: pytest.fail("trained"))
+        for name, tensor in other.state_dict().items():
+            assert tensor.dtype == (dtype if tensor.is_floating_point() else torch.int64)
+            assert torch.equal(tensor, model.state_dict()[name].to(tensor.dtype))
+
+
+@pytest.mark.parametrize("weight", [1e5, float("nan")])
+def test_what_half_precision_cannot_hold_is_not_written(run, monkeypatch, weight):
+    model = nn.Linear(1, 1)
+    nn.init.constant_(model.bias, weight)
+    with pytest.raises(ValueError, match="bias has weights that are no finite numbers in torch"):
+        shared.save_shared(model, "04-net", cpu_seconds=1)
+    assert not list(shared.folder().glob("*"))
+
+
 def test_names_that_begin_alike_are_different_files(lesson):
     lesson("save", name="net")
     lesson("save", name="net-two")
