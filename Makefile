@@ -7,7 +7,7 @@ LESSONS_READY := $(VENV)/ready-lessons-$(HERE)
 TEST_READY := $(VENV)/ready-test-$(HERE)
 TEACH_READY := $(VENV)/ready-teach-$(HERE)
 
-.PHONY: help lab test unit lessons lesson assignments grade gpu bench mutants clean
+.PHONY: help lab test unit lessons lesson assignments grade gpu rehearse bench mutants clean
 help:
 	@echo "make lab            set up what is missing and open the course in JupyterLab"
 	@echo "make test           set up what is missing, run the unit tests and every lesson"
@@ -16,6 +16,7 @@ help:
 	@echo "make assignments    write assignments/release from assignments/source"
 	@echo "make grade SUBMITTED=folder   mark a folder that holds one folder a student (assignments/README.md)"
 	@echo "make gpu            run every lesson on CUDA at full scale; writes lessons/GPU.md"
+	@echo "make rehearse       every lesson at scale full on the CPU, two steps a training; or SEEDS=\"0 1 2\": which claims hold"
 	@echo "make bench          our functions beside the well-known libraries'; writes benchmarks/RESULTS.md"
 	@echo "make mutants FILE=cvcourse/losses/dice.py   do its tests notice when a token of it changes?"
 	@echo "make clean          remove .venv and everything that was built"
@@ -52,6 +53,9 @@ grade: $(TEACH_READY)
 
 gpu: $(TEST_READY)
 	$(PY) scripts/gpu.py
+
+rehearse: $(TEST_READY)
+	$(PY) scripts/rehearse.py $(N) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(DATA),--data $(DATA))
 
 bench: $(TEST_READY)
 	$(PY) -m benchmarks

@@ -1,6 +1,7 @@
 """Where, how large and from which seed a lesson runs: what the environment says, or the default."""
 
 import os
+from typing import Literal
 
 import torch
 
@@ -58,6 +59,21 @@ def choose_seed(seed: int) -> int:
     if not (asked.isascii() and asked.isdigit() and int(asked) < 2**32):
         raise ValueError(f"CVCOURSE_SEED must be a whole number below 2**32, not {asked!r}")
     return int(asked)
+
+
+def rehearsal() -> Literal["", "lines", "claims"]:
+    """What `CVCOURSE_REHEARSE` asks for (`make rehearse` sets it): nothing, as a rule.
+
+    lines: every line is to run once, results do not matter: trainings end after two steps, and
+    claims are skipped. claims: those that do not hold are recorded and told, and the lesson goes
+    on.
+
+    Raises ValueError for any other word.
+    """
+    asked = os.environ.get("CVCOURSE_REHEARSE", "")
+    if asked not in ("", "lines", "claims"):
+        raise ValueError(f"CVCOURSE_REHEARSE must be 'lines' or 'claims', not {asked!r}")
+    return asked
 
 
 def is_first_process() -> bool:

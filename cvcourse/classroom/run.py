@@ -16,6 +16,7 @@ from cvcourse.classroom.device import (
     choose_seed,
     describe_device,
     is_first_process,
+    rehearsal,
 )
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.printing import say, show_any_character
@@ -119,12 +120,15 @@ class Run:
         shown = [relation] if relation else []
         shown += [f"{name} {_show(number)}" for name, number in named.items()]
         text = sentence + (f": {', '.join(shown)}" if shown else "")
+        if rehearsal() == "lines":
+            self.skip(sentence, "this is a rehearsal")
+            return
         self.claims.append({"sentence": sentence, "holds": verdict, **compared, **named})
         self.write_record()
-        if not verdict:
+        if not verdict and rehearsal() != "claims":
             raise ClaimError(f"does not hold: {text}")
         if is_first_process():
-            say(f"✓ {text}")
+            say(f"{'✓' if verdict else '✗ does not hold:'} {text}")
 
     def skip(self, sentence: str, reason: str) -> None:
         """Say and record that a claim is not checked in this run, and why.

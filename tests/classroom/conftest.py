@@ -11,7 +11,7 @@ mpl.use("Agg")
 def _classroom(monkeypatch, tmp_path):
     monkeypatch.setenv("CVCOURSE_DEVICE", "cpu")
     monkeypatch.setenv("CVCOURSE_RECORDS", str(tmp_path / "records"))
-    for name in ("CVCOURSE_SCALE", "CVCOURSE_SEED", "CVCOURSE_WEIGHTS"):
+    for name in ("CVCOURSE_SCALE", "CVCOURSE_SEED", "CVCOURSE_WEIGHTS", "CVCOURSE_REHEARSE"):
         monkeypatch.delenv(name, raising=False)
     with mpl.rc_context():
         yield

@@ -179,6 +179,32 @@ class TestSkip:
         assert record()["claims"] == []
 
 
+class TestRehearsal:
+    def test_of_lines_skips_claims_but_checks_their_form(self, run, capsys, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+        capsys.readouterr()
+        run.claim("focal wins", better=1, than=2)
+        assert capsys.readouterr().out == "– skipped, this is a rehearsal: focal wins\n"
+        assert record()["claims"] == [
+            {"sentence": "focal wins", "holds": None, "skipped": "this is a rehearsal"}
+        ]
+        with pytest.raises(ValueError, match="better must be one number"):
+            run.claim("focal wins", better="much", than=2)
+
+    def test_of_claims_records_what_does_not_hold_and_goes_on(self, run, capsys, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_REHEARSE", "claims")
+        capsys.readouterr()
+        run.claim("focal wins", better=1, than=2)
+        run.claim("it loses", lower=1, than=2)
+        assert capsys.readouterr().out == "✗ does not hold: focal wins: 1 > 2\n✓ it loses: 1 < 2\n"
+        assert [claim["holds"] for claim in record()["claims"]] == [False, True]
+
+    def test_of_nothing_else(self, run, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_REHEARSE", "1")
+        with pytest.raises(ValueError, match="must be 'lines' or 'claims', not '1'"):
+            run.claim("it loses", lower=1, than=2)
+
+
 class TestRecord:
     def test_tells_all_about_the_run(self, run):
         run.claim("it is so", better=2, than=1, images=5)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from cvcourse.data.real import Coco, read_coco_results, write_coco_results
 from cvcourse.metrics import coco_average_precision
-from tests.data.conftest import HEIGHT, WIDTH, cut
+from tests.data.tiny import HEIGHT, WIDTH, cut
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from cvcourse.data.real import (
     write_coco_results,
     write_flow,
 )
-from tests.data.conftest import HEIGHT, WIDTH, cut, write_indices
+from tests.data.tiny import HEIGHT, WIDTH, cut, write_indices
 
 # --- Pascal VOC
 

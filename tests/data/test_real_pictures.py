@@ -7,7 +7,7 @@ from PIL import Image
 from skimage.util import img_as_float32
 
 from cvcourse.data.real import Coco, OxfordPet, VocDetection, VocSegmentation, places
-from tests.data.conftest import HEIGHT, WIDTH, write_indices
+from tests.data.tiny import HEIGHT, WIDTH, write_indices
 
 EIGHT_BITS = ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA", "RGBX")
 EIGHT_BITS += ("RGBa", "La")  # premultiplied

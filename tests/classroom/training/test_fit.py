@@ -51,6 +51,15 @@ class TestLoop:
         history = quick(model, steps=7)
         assert [row["epoch"] for row in history] == [0, 0, 0, 1, 1, 1, 2]
 
+    def test_two_steps_in_a_rehearsal(self, model, monkeypatch):
+        monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+        options = {"validate": lambda model: 1.0, "scheduler": warmup_cosine, "progress": False}
+        for length in ({"epochs": 3}, {"steps": 50}):
+            history = fit(model, DATA, squared, **length, **options)
+            assert [row["step"] for row in history] == [1, 2]
+            assert history[-1]["validation"] == 1
+        assert len(fit(model, DATA, squared, steps=1, progress=False)) == 1
+
     def test_parts_of_the_loss_are_added_and_kept(self, model):
         other = copy.deepcopy(model)
 

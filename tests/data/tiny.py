@@ -1,0 +1,136 @@
+"""Tiny data sets, written in the formats in which the real ones are published.
+
+The tests read them; `scripts/rehearse.py` runs whole lessons on them.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+HEIGHT, WIDTH = 40, 60
+
+
+def write_picture(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (HEIGHT // 4, WIDTH // 4, 3), np.uint8)
+    Image.fromarray(pixels).resize((WIDTH, HEIGHT)).save(path, quality=95)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def write_indices(path, indices):
+    """A PNG whose pixels are indices of a palette, as Pascal VOC has them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = Image.fromarray(indices.astype(np.uint8), mode="P")
+    picture.putpalette([k % 256 for k in range(768)])
+    picture.save(path)
+
+
+def square_and_others(picture: int) -> list[dict]:
+    """Annotations of a picture of COCO: one polygon, two polygons, a crowd, a box of no width."""
+    crowd = np.zeros((HEIGHT, WIDTH), bool)
+    crowd[30:35, 40:50] = True
+    runs, value = [0], False
+    for pixel in crowd.T.ravel():
+        if pixel != value:
+            runs.append(0)
+            value = pixel
+        runs[-1] += 1
+    square = [10.0, 5.0, 30.0, 5.0, 30.0, 25.0, 10.0, 25.0]
+    triangle = [40.0, 5.0, 50.0, 5.0, 40.0, 15.0]
+    annotation = {"image_id": picture, "iscrowd": 0, "area": 400.0}
+    return [
+        {"category_id": 3, "bbox": [10, 5, 20, 20], "segmentation": [square], **annotation},
+        {"category_id": 1, "bbox": [10, 5, 40, 20], "segmentation": [square, triangle],
+         **annotation, "area": 450.0},
+        {"category_id": 1, "bbox": [40, 30, 10, 5], "image_id": picture, "iscrowd": 1,
+         "area": 50.0, "segmentation": {"size": [HEIGHT, WIDTH], "counts": runs}},
+        {"category_id": 1, "bbox": [10, 5, 0, 20], "segmentation": [square], **annotation},
+    ]  # fmt: skip
+
+
+def write_coco(
+    folder: Path, split: str, numbers: Sequence[int], annotations: Sequence[dict]
+) -> None:
+    """Pictures `numbers` of COCO's `split` (such as "val2017"), with these annotations."""
+    for number in numbers:
+        write_picture(folder / split / f"{number:012}.jpg", number)
+    content = {
+        "images": [
+            {"id": n, "file_name": f"{n:012}.jpg", "height": HEIGHT, "width": WIDTH}
+            for n in numbers
+        ],
+        "categories": [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}],
+        "annotations": [{"id": i, **each} for i, each in enumerate(annotations, 1)],
+    }
+    path = folder / "annotations" / f"instances_{split}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+VOC_ANNOTATION = f"""\
+<annotation>
+  <folder>VOC2012</folder><filename>{{name}}.jpg</filename>
+  <size><width>{WIDTH}</width><height>{HEIGHT}</height><depth>3</depth></size>
+  <segmented>1</segmented>
+  <object>
+    <name>cat</name><pose>Left</pose><truncated>0</truncated><difficult>0</difficult>
+    <bndbox><xmin>11</xmin><ymin>6</ymin><xmax>30</xmax><ymax>25</ymax></bndbox>
+    <part><name>head</name>
+      <bndbox><xmin>12</xmin><ymin>7</ymin><xmax>15</xmax><ymax>9</ymax></bndbox></part>
+  </object>
+  <object>
+    <name>tvmonitor</name><difficult>1</difficult>
+    <bndbox><ymin>1</ymin><xmin>1</xmin><ymax>40</ymax><xmax>60</xmax></bndbox>
+  </object>
+</annotation>"""
+
+
+def write_voc(folder: Path, split: str, names: Sequence[str]) -> None:
+    """Pictures of a cat and a difficult monitor, in Pascal VOC's lists of `split`."""
+    for name in names:
+        write_picture(folder / "JPEGImages" / f"{name}.jpg")
+        (folder / "Annotations").mkdir(exist_ok=True)
+        (folder / "Annotations" / f"{name}.xml").write_text(
+            VOC_ANNOTATION.format(name=name), encoding="utf-8"
+        )
+        semantic, objects = np.zeros((2, HEIGHT, WIDTH), int)
+        semantic[4:26, 9:31] = objects[4:26, 9:31] = 255
+        semantic[5:25, 10:30], objects[5:25, 10:30] = 8, 1
+        semantic[30:, 40:], objects[30:, 40:] = 20, 2
+        write_indices(folder / "SegmentationClass" / f"{name}.png", semantic)
+        write_indices(folder / "SegmentationObject" / f"{name}.png", objects)
+    for task in ("Main", "Segmentation"):
+        lists = folder / "ImageSets" / task
+        lists.mkdir(parents=True, exist_ok=True)
+        (lists / f"{split}.txt").write_text("\n".join([*names, ""]), encoding="utf-8")
+
+
+def write_pets(folder: Path, split: str, lines: Sequence[str]) -> None:
+    """Pets of Oxford-IIIT Pet. lines: of its list, such as `Abyssinian_100 1 1 1`."""
+    trimap = np.full((HEIGHT, WIDTH), 2)
+    trimap[9:31, 19:41] = 3
+    trimap[10:30, 20:40] = 1
+    for name in (line.split()[0] for line in lines):
+        write_picture(folder / "images" / f"{name}.jpg")
+        write_indices(folder / "annotations" / "trimaps" / f"{name}.png", trimap)
+    (folder / "annotations" / f"{split}.txt").write_text(
+        "\n".join(["#Image CLASS-ID SPECIES BREED ID", *lines, ""]), encoding="utf-8"
+    )
+
+
+def write_cifar(folder: Path) -> None:
+    """Three pictures in each of CIFAR-10's six files."""
+    generator = np.random.default_rng(0)
+    names = [f"data_batch_{k}.bin" for k in range(1, 6)] + ["test_batch.bin"]
+    for name in names:
+        records = generator.integers(0, 256, (3, 3073), np.uint8)
+        records[:, 0] = (0, 9, 4)
+        (folder / name).write_bytes(records.tobytes())
+    kinds = "airplane automobile bird cat deer dog frog horse ship truck"
+    (folder / "batches.meta.txt").write_text("\n".join([*kinds.split(), "", ""]), encoding="utf-8")
