@@ -1,11 +1,13 @@
 """Networks that go down and up again, drawn as ladders: what is kept, and where answers come out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from torch import Tensor, nn
 
 from cvcourse.classroom.figures import style
 
@@ -23,6 +25,25 @@ class Ladder(NamedTuple):
     rung: str
     answers: Sequence[int]
     answer: str
+
+
+def maps_of(network: nn.Module, images: Tensor, *groups: Iterable[nn.Module]) -> list[list[str]]:
+    """For each group of layers, the maps that they give on the way of `images`: "64 × 568²".
+
+    That is channels × side²; the last call counts where a layer is called more than once.
+    """
+    groups = [list(group) for group in groups]
+    seen = {}
+
+    def note(layer: nn.Module, _, out: Tensor) -> None:
+        seen[layer] = f"{out.shape[1]} × {out.shape[-1]}²"
+
+    handles = [layer.register_forward_hook(note) for group in groups for layer in group]
+    with torch.no_grad():
+        network(images)
+    for handle in handles:
+        handle.remove()
+    return [[seen[layer] for layer in group] for group in groups]
 
 
 def show_ladders(ladders: Mapping[str, Ladder], *, title: str, alt: str | None = None) -> Figure:

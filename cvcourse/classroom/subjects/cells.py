@@ -1,13 +1,19 @@
-"""What a lesson that counts cells needs: cells out of masks, how many are right, marked nuclei."""
+"""What a lesson that counts cells needs: cells out of masks, their count, rivals, marked nuclei."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from cvcourse.classroom.figures.pictures import draw_image, show_gallery
+from cvcourse.classroom.figures.pieces import paint_pieces
+from cvcourse.classroom.figures.style import WIDTH, describe
 from cvcourse.data import pictures
 from cvcourse.metrics import confusion_matrix
 
@@ -24,6 +30,17 @@ class Nuclei(NamedTuple):
     stain: Float[Tensor, "1 1 height width"]  # how much blue stain, bright where nuclei are
     photograph: Float[Tensor, "3 height width"]
     marks: tuple[tuple[int, int], ...]  # (x, y) of each nucleus
+
+    def tally(self, pieces: Int64[Tensor, "height width"]) -> tuple[int, int, int]:
+        """(found, merged, unmarked): marks alone in their piece, marks that share one, pieces left.
+
+        A mark outside all pieces is neither found nor merged.
+        """
+        at = torch.tensor([int(pieces[y, x]) for x, y in self.marks])
+        inside = at[at > 0]
+        sharing = (inside[:, None] == inside).sum(1)
+        unmarked = len(pieces[pieces > 0].unique()) - len(inside.unique())
+        return int((sharing == 1).sum()), int((sharing > 1).sum()), unmarked
 
 
 def cells_of(
@@ -60,10 +77,74 @@ def compare_cells(
     return torch.stack([matched.sum(), pieces.max(), cells.max(), merged])
 
 
+def count_cells(
+    pieces: Sequence[Int64[Tensor, "height width"]], cells: Int64[Tensor, "images height width"]
+) -> Int64[Tensor, "images 4"]:
+    """`compare_cells` of each picture."""
+    return torch.stack([compare_cells(p, c) for p, c in zip(pieces, cells, strict=True)])
+
+
 def f1_of(counts: Tensor) -> float:
     """2 matched / (pieces + cells), of counts as in `compare_cells`, or of their sum."""
     matched, pieces, cells, _ = counts.tolist()
     return 2 * matched / max(pieces + cells, 1)
+
+
+def best_setting(
+    settings: Sequence,
+    pieces_of: Callable[..., Sequence[Int64[Tensor, "height width"]]],
+    cells: Int64[Tensor, "images height width"],
+) -> tuple:
+    """(setting, its F1): the one of `settings` whose `pieces_of(setting)` count `cells` best."""
+    scores = [f1_of(count_cells(pieces_of(setting), cells).sum(0)) for setting in settings]
+    best = int(np.argmax(scores))
+    return settings[best], scores[best]
+
+
+def otsu_mask(image: Float[Tensor, "1 height width"]) -> Bool[Tensor, "height width"]:
+    """What is brighter than Otsu's threshold, after a blur of one pixel, without single pixels."""
+    from scipy import ndimage
+    from skimage.filters import threshold_otsu
+
+    smooth = ndimage.gaussian_filter(image[0].numpy(), 1)
+    return torch.from_numpy(ndimage.binary_opening(smooth > threshold_otsu(smooth)))
+
+
+def flooded(
+    mask: Bool[Tensor, "height width"], *, apart: int, smoothing: float
+) -> Int64[Tensor, "height width"]:
+    """Cells of a mask without gaps by watershed, flooded from peaks of the distance to outside.
+
+    apart: pixels between peaks at least. smoothing: of the distances, standard deviation in pixels.
+    """
+    from scipy import ndimage
+    from skimage.feature import peak_local_max
+    from skimage.segmentation import watershed
+
+    mask = np.asarray(mask)
+    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), smoothing)
+    peaks = peak_local_max(
+        depth, min_distance=apart, labels=mask.astype(int), exclude_border=False
+    )
+    seeds = np.zeros(mask.shape, int)
+    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
+    return torch.from_numpy(watershed(-depth, seeds, mask=mask)).long()
+
+
+def show_cells(
+    images: Sequence[Float[Tensor, "1 height width"]],
+    rows: Mapping[str, Sequence[Int64[Tensor, "height width"]] | None],
+    captions: Sequence[Sequence[str]],
+    *,
+    title: str,
+) -> Figure:
+    """Pictures in columns, and in each row by its name the pieces found in them (None: nothing)."""
+    none = [torch.zeros(image.shape[-2:], dtype=torch.int64) for image in images]
+    painted = []
+    for pieces in rows.values():
+        pairs = zip(images, none if pieces is None else pieces, strict=True)
+        painted.append([paint_pieces(image, piece) for image, piece in pairs])
+    return show_gallery(painted, list(rows), captions=captions, title=title)
 
 
 def marked_nuclei() -> Nuclei:
@@ -83,3 +164,29 @@ def marked_nuclei() -> Nuclei:
     marks = tuple((round((x - _LEFT) * _ZOOM), round((y - _TOP) * _ZOOM)) for x, y in _BY_EYE)
     photograph = enlarged(tissue[:, *window])[0].clamp(0, 1)
     return Nuclei(enlarged(stain[None, *window]), photograph, marks)
+
+
+def show_nuclei(
+    nuclei: Nuclei, pieces: Mapping[str, Int64[Tensor, "height width"]], *, title: str
+) -> Figure:
+    """The photograph with its marks, and beside it with the outlines of each method's pieces."""
+    from skimage.segmentation import find_boundaries
+
+    rows = -(-(len(pieces) + 1) // 3)
+    figure, cells = plt.subplots(rows, 3, figsize=(WIDTH, 2.75 * rows + 0.3), squeeze=False)
+    first, *others = cells.flat
+    draw_image(first, nuclei.photograph)
+    first.plot(*zip(*nuclei.marks, strict=True), "k+", markersize=6)
+    first.set_title(f"{len(nuclei.marks)} nuclei\nmarked by eye (+)")
+    told = []
+    for axes in others[len(pieces) :]:
+        axes.axis("off")
+    for axes, (name, found) in zip(others, pieces.items(), strict=False):
+        outlined = nuclei.photograph.clone()
+        outlined[:, torch.from_numpy(find_boundaries(found.numpy(), mode="inner"))] = 0
+        draw_image(axes, outlined)
+        told.append("{} found, {} merged, {} unmarked".format(*nuclei.tally(found)))
+        axes.set_title(f"{name}:\n{told[-1]}", fontsize=9)
+    figure.suptitle(title)
+    listed = "; ".join(f"{name}: {text}" for name, text in zip(pieces, told, strict=True))
+    return describe(figure, f"{title}. {listed}.")
