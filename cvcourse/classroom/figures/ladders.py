@@ -1,4 +1,4 @@
-"""Networks that go down and up again, drawn as ladders: what is kept, and where answers come out."""
+"""Networks that go down and up again, as ladders: what is kept, and where answers come out."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

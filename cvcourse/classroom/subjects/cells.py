@@ -123,9 +123,7 @@ def flooded(
 
     mask = np.asarray(mask)
     depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), smoothing)
-    peaks = peak_local_max(
-        depth, min_distance=apart, labels=mask.astype(int), exclude_border=False
-    )
+    peaks = peak_local_max(depth, min_distance=apart, labels=mask.astype(int), exclude_border=False)
     seeds = np.zeros(mask.shape, int)
     seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
     return torch.from_numpy(watershed(-depth, seeds, mask=mask)).long()
