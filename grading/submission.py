@@ -150,6 +150,7 @@ def read(content: bytes) -> tuple[list[Cell], list[str]]:
             continue
         text = item.get("source", item.get("input", ""))
         text = "".join(map(str, text)) if isinstance(text, list) else str(text)
+        text = text.replace("\r\n", "\n").replace("\r", "\n")  # of editors on Windows
         metadata = item.get("metadata") if isinstance(item.get("metadata"), dict) else {}
         mark = metadata.get("nbgrader") if isinstance(metadata.get("nbgrader"), dict) else {}
         key = mark.get("grade_id") or item.get("id") or metadata.get("id") or ""
@@ -165,7 +166,7 @@ def rebuild(cells: list[Cell], assignment: Assignment) -> tuple[nbformat.Noteboo
     kinds = {key_of(cell): kind_of(cell) for cell in release}
     by_name = {key_of(cell): key_of(cell) for cell in release}
     by_name |= {cell.id: key_of(cell) for cell in release}
-    by_text = {cell.source: key_of(cell) for cell in release if kind_of(cell) != "exercise"}
+    by_text = {_bare(cell.source): key_of(cell) for cell in release if kind_of(cell) != "exercise"}
     keys = [by_name.get(cell.key) for cell in cells]
     if not any(keys):
         notes.append(
@@ -194,7 +195,7 @@ def rebuild(cells: list[Cell], assignment: Assignment) -> tuple[nbformat.Noteboo
         key = key_of(cell)
         copy, kind = nbformat.from_dict(cell), kinds[key]
         text = cells[chosen[key]].text if key in chosen else None
-        changed = text is not None and text.rstrip() != cell.source.rstrip()
+        changed = text is not None and _bare(text) != _bare(cell.source)
         if kind in ("exercise", "written"):
             if text is None:
                 notes.append(f"cell {key} is missing from the notebook: it counts as not answered")
@@ -215,6 +216,11 @@ def rebuild(cells: list[Cell], assignment: Assignment) -> tuple[nbformat.Noteboo
     return built, notes
 
 
+def _bare(text: str) -> str:
+    """A cell's text without what editors change by themselves: ends of lines, and of the cell."""
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip()
+
+
 def _before(key: str, release) -> str:
     order = [key_of(cell) for cell in release]
     return order[order.index(key) - 1] if order.index(key) else ""
@@ -224,8 +230,8 @@ def _match_by_content(cells, keys, by_text, assignment: Assignment, notes: list[
     """For cells whose names were stripped: the same text, the same function, the same place."""
     functions = assignment.functions
     for index, cell in enumerate(cells):
-        if keys[index] is None and cell.text in by_text:
-            keys[index] = by_text[cell.text]
+        if keys[index] is None and _bare(cell.text) in by_text:
+            keys[index] = by_text[_bare(cell.text)]
     for key, wanted in functions.items():
         if key in keys:
             continue
@@ -247,13 +253,13 @@ def _match_by_content(cells, keys, by_text, assignment: Assignment, notes: list[
 
 def _one_each(cells, keys, kinds, assignment: Assignment, notes: list[str]) -> dict[str, int]:
     """Which of the student's cells stands for each cell of the release."""
-    original = {key_of(cell): cell.source for cell in assignment.release.cells}
+    original = {key_of(cell): _bare(cell.source) for cell in assignment.release.cells}
     chosen = {}
     for key in dict.fromkeys(key for key in keys if key):
         places = [index for index, other in enumerate(keys) if other == key]
         if len(places) > 1 and kinds[key] != "text":
             notes.append(f"cell {key} is there {len(places)} times; the last one counts")
-        answered = [i for i in places if cells[i].text.strip() != original[key].strip()]
+        answered = [i for i in places if _bare(cells[i].text) != original[key]]
         chosen[key] = (answered or places)[-1] if kinds[key] == "written" else places[-1]
     return chosen
 

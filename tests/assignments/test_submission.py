@@ -9,7 +9,7 @@ import pytest
 
 from grading.assignment import key_of
 from grading.submission import LARGEST, Submission, Unreadable, find, read, rebuild, safe, shown
-from tests.assignments.helpers import cell_of, content, solved, without_experiments
+from tests.assignments.helpers import NAMES, cell_of, content, solved, without_experiments
 
 NAME = "01_classification_to_regression"
 
@@ -146,6 +146,56 @@ def test_reads_odd_cells():
     assert [(c.kind, c.text, c.key) for c in cells] == [
         ("code", "a\n1", "7"), ("markdown", "None", ""), ("markdown", "", "")
     ]  # fmt: skip
+
+
+def notes_on(notebook, assignment):
+    cells, notes = read(json.dumps(notebook).encode())
+    built, more = rebuild(cells, assignment)
+    return notes + more, built
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\r"),
+        lambda text: text.replace("\n", "\r\n").splitlines(keepends=True),
+        lambda text: text.replace("\n", "  \n") + "\n\n",
+        lambda text: "\n" + text + "\r\n",
+    ],
+    ids=["Windows", "old Macs", "Windows, as a list", "spaces", "blank lines"],
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_editors_do_to_lines_is_no_change(load, name, edit):
+    assignment = load(name)
+    notebook = json.loads(content(solved(assignment)))
+    _, expected = notes_on(notebook, assignment)
+    for cell in notebook["cells"]:
+        cell["source"] = edit("".join(cell["source"]))
+    notes, built = notes_on(notebook, assignment)
+    assert notes == []
+    for ours, theirs in zip(built.cells, expected.cells, strict=True):
+        assert ours.id == theirs.id
+        assert [line.rstrip() for line in ours.source.strip().split("\n")] == [
+            line.rstrip() for line in theirs.source.strip().split("\n")
+        ]
+    for cell in notebook["cells"]:  # matched by their contents
+        cell["metadata"] = cell["id"] = None
+    notes, _ = notes_on(notebook, assignment)
+    assert not [note for note in notes if "was changed" in note or "missing" in note]
+
+
+def test_a_change_among_lines_of_windows_is_still_seen(assignment, notebook):
+    told = json.loads(notebook)
+    check = next(
+        c
+        for c in told["cells"]
+        if c["metadata"].get("nbgrader", {}).get("grade") is True and c["cell_type"] == "code"
+    )
+    check["source"] = ("".join(check["source"]) + "\nassert True").replace("\n", "\r\n")
+    notes, _ = notes_on(told, assignment)
+    key = check["metadata"]["nbgrader"]["grade_id"]
+    assert notes == [f"cell {key} was changed; the original was used"]
 
 
 def test_reads_format_3():
