@@ -5,6 +5,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from cvcourse.data._extras import extra
 from grading.limits import Limits
 
 
@@ -28,12 +29,14 @@ def main() -> int:
     )
     options = parser.parse_args()
     if options.command == "assignments":
-        from grading.release import generate_all
+        with extra("teach", "grading"):
+            from grading.release import generate_all
 
         generate_all(only=options.name)
         return 0
-    from grading.batch import Refused
-    from grading.batch import grade as grade_class
+    with extra("teach", "grading"):
+        from grading.batch import Refused
+        from grading.batch import grade as grade_class
 
     try:
         limits = Limits(**{k: int(v) for k, v in (text.split("=") for text in options.limit)})

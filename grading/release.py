@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 
+from cvcourse.data._extras import extra
 from grading.assignment import RELEASE, SOURCE, names
 
 
@@ -36,7 +37,8 @@ def course(root: Path):
 
 def add_to_course(name: str, root: Path, source=SOURCE):
     """Copy an assignment into the course in `root` and let nbgrader generate its release there."""
-    from nbgrader.apps import NbGraderAPI
+    with extra("teach", "grading"):
+        from nbgrader.apps import NbGraderAPI
 
     folder = root / "source" / name
     shutil.rmtree(folder, ignore_errors=True)

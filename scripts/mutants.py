@@ -50,7 +50,7 @@ def tests_of(file: str) -> str:
 
 
 def copy_of_the_course(folder: Path) -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, encoding="utf-8")
     for name in listed.stdout.splitlines():
         if not name.startswith(("assignments", "lessons")) and (ROOT / name).exists():
             target = folder / name
@@ -89,7 +89,7 @@ def server(folder: Path, timeout: float) -> Iterator[str]:
 
 def cosmic_ray(folder: Path, *arguments: str) -> str:
     call = [str(COSMIC_RAY), *arguments]
-    done = subprocess.run(call, cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(call, cwd=folder, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise SystemExit(f"{shlex.join(call)} failed\n{done.stdout}{done.stderr}")
     return done.stdout

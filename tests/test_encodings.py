@@ -25,7 +25,8 @@ def without_encoding(code: str) -> list[str]:
         modes = [mode for mode in modes if set(mode) <= set("rwaxbt+")]
         opens = name in ("open", "fdopen") and (isinstance(node.func, ast.Name) or modes)
         text = (
-            name in ("read_text", "write_text")
+            (name == "read_text" and not node.args)
+            or (name == "write_text" and len(node.args) < 2)
             or (opens and not any("b" in mode for mode in modes))
             or (name == "NamedTemporaryFile" and modes and "b" not in modes[0])
             or (name in ("run", "Popen", "check_output") and "text" in given)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from cvcourse.data._extras import extra
 from cvcourse.data.scenes import Scenes
 
 
@@ -55,7 +56,8 @@ def cell_pictures(
 
 
 def _expose(shading: np.ndarray, cells: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    from scipy import ndimage
+    with extra("lessons", "cvcourse.data.cells"):
+        from scipy import ndimage
 
     def unit_noise(width: float) -> np.ndarray:  # smooth over `width` pixels; deviation about 0.3
         return ndimage.gaussian_filter(chance.normal(size=cells.shape), width) * width

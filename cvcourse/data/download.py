@@ -17,6 +17,8 @@ from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cvcourse.data._extras import extra
+
 _CHUNK = 1 << 20
 # What the standard library raises for archives that are cut off, altered, or contradict themselves.
 _DAMAGED = (
@@ -39,7 +41,9 @@ def fetch(
     Raises ValueError if the hash does not fit (nothing is kept), ConnectionError if the server
     cannot be reached or stops (NAME.part is kept), OSError if the disk is full (nothing is kept).
     """
-    import pooch
+    with extra("data", "fetch"):
+        import pooch
+        import requests  # noqa: F401 (by pooch, and below)
 
     algorithm, _, digits = known_hash.rpartition(":")
     lengths = {"": 64, "sha256": 64, "md5": 32}
@@ -149,7 +153,9 @@ def _download(url: str, file: str, _pooch, *, part: Path, progress: bool) -> Non
 
 def _append_rest(url: str, part: Path, progress: bool) -> None:
     import requests
-    from tqdm import tqdm
+
+    with extra("data", "fetch"):
+        from tqdm import tqdm
 
     start = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})

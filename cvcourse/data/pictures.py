@@ -12,7 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
+
+from cvcourse.data._extras import extra
+
+with extra("data", "cvcourse.data.pictures"):
+    from PIL import Image
 from torch import Tensor
 
 KINDS = ("photographs", "textures", "microscopy", "medical", "space", "documents", "drawings")

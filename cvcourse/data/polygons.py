@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from cvcourse.data._extras import extra
 from cvcourse.ops.polygons_to_masks import polygons_to_masks
 
 # right, down, left, up: with the mask on the right-hand side, around an object clockwise
@@ -59,7 +60,8 @@ def level_outlines(values: np.ndarray, level: float = 0.5) -> list[np.ndarray]:
     Between the centres of pixels by linear interpolation, so smoother than `mask_to_polygons`, and
     not exact to the pixel. Outside of the map it is 0. Same directions round objects and holes.
     """
-    from skimage.measure import find_contours
+    with extra("lessons", "level_outlines"):
+        from skimage.measure import find_contours
 
     contours = find_contours(np.pad(np.asarray(values, float), 1), level)
     polygons = [contour[:-1, ::-1] - 0.5 for contour in contours]  # closed; (row, column) padded
@@ -90,7 +92,8 @@ def simplify_polygon(polygon: np.ndarray, tolerance: float) -> np.ndarray:
 
     Douglas-Peucker; the polygon itself where fewer than three corners would be left.
     """
-    from skimage.measure import approximate_polygon
+    with extra("lessons", "simplify_polygon"):
+        from skimage.measure import approximate_polygon
 
     polygon = np.asarray(polygon, float)
     # start at the corner farthest from the middle, which no simplification would drop

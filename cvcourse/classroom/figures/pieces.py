@@ -6,6 +6,7 @@ from matplotlib.colors import to_rgb
 from torch import Tensor
 
 from cvcourse.classroom.figures import style
+from cvcourse.data._extras import extra
 
 
 def paint_pieces(image: Tensor, pieces: Tensor | np.ndarray) -> Tensor:
@@ -14,8 +15,9 @@ def paint_pieces(image: Tensor, pieces: Tensor | np.ndarray) -> Tensor:
     image: (1, H, W) or (H, W) of any range; its darkest pixel is drawn black, its brightest 2 %
         light. pieces: (H, W), 0 where there is none, another number for each piece.
     """
-    from skimage.color import label2rgb
-    from skimage.segmentation import find_boundaries
+    with extra("lessons", "paint_pieces"):
+        from skimage.color import label2rgb
+        from skimage.segmentation import find_boundaries
 
     image, pieces = image.squeeze().detach().cpu(), np.asarray(pieces)
     if image.shape != pieces.shape:

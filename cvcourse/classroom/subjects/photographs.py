@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from cvcourse.data import pictures
+from cvcourse.data._extras import extra
 from cvcourse.data.scenes.cutouts import COINS
 
 
@@ -52,8 +53,9 @@ def pieces_by_threshold(image: Tensor) -> Tensor:
     taken off; then Otsu's threshold, holes filled, specks opened away, connected pieces.
     image: (3, H, W) or (1, H, W).
     """
-    from scipy import ndimage
-    from skimage.filters import threshold_otsu
+    with extra("lessons", "cvcourse.classroom.subjects.photographs"):
+        from scipy import ndimage
+        from skimage.filters import threshold_otsu
 
     grey = image[0].numpy()
     zoom = grey.shape[1] / 384

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cvcourse.data._extras import extra
 from cvcourse.ops import nms
 
 
@@ -29,8 +30,9 @@ def segment_boxes(
 
     **Conventions**: of boxes that overlap by an IoU of more than 0.8, the first one stays.
     """
-    from scipy.ndimage import find_objects
-    from skimage.segmentation import felzenszwalb
+    with extra("lessons", "cvcourse.classroom.subjects.regions"):
+        from scipy.ndimage import find_objects
+        from skimage.segmentation import felzenszwalb
 
     pixels = image.detach().cpu().permute(1, 2, 0).double().numpy()
     found = []

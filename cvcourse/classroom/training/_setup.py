@@ -12,12 +12,14 @@ from torch.utils.data import DataLoader
 
 from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.printing import say
+from cvcourse.data._extras import extra
 
 
 def make_accelerator(mixed_precision: str | None):
     """An Accelerator on the course's device, whatever an earlier call in this process chose."""
-    from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
+    with extra("lessons", "fit"):
+        from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
 
     device = choose_device()
     if mixed_precision == "fp16" and device.type == "cpu":

@@ -15,6 +15,7 @@ from cvcourse.classroom.training import _setup as setup
 from cvcourse.classroom.training import checkpoint as checkpoints
 from cvcourse.classroom.training import randomness
 from cvcourse.classroom.training.evaluation import evaluating
+from cvcourse.data._extras import extra
 
 
 class Training:
@@ -37,7 +38,8 @@ class Training:
         keep_best,
         folder,
     ):
-        from accelerate.utils import send_to_device
+        with extra("lessons", "fit"):
+            from accelerate.utils import send_to_device
 
         self.accelerator = setup.make_accelerator(mixed_precision)
         self.is_main = self.accelerator.is_main_process

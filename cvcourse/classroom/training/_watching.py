@@ -6,6 +6,7 @@ import time
 
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.history import History
+from cvcourse.data._extras import extra
 
 SECONDS_BETWEEN_PICTURES = 2.0
 SHARE_OF_TIME = 0.03  # at most, for drawing them
@@ -40,7 +41,8 @@ class Show:
         self._is_live = main and (style.in_notebook() if live is None else live)
 
     def __enter__(self):
-        from tqdm.auto import tqdm
+        with extra("lessons", "fit"):
+            from tqdm.auto import tqdm
 
         done = len(self.history)
         self._bar = tqdm(

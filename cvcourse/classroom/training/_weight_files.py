@@ -9,6 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from cvcourse.data._extras import extra
+
 _COMPILED = "_orig_mod."
 
 
@@ -25,7 +27,8 @@ def write_weights(
 
     Raises ValueError where one of these is not finite in `dtype`.
     """
-    from safetensors.torch import save_file
+    with extra("lessons", "cvcourse.classroom"):
+        from safetensors.torch import save_file
 
     state = {}
     for name, tensor in model.state_dict().items():
@@ -42,7 +45,8 @@ def read_weights(model: nn.Module, path: Path) -> None:
 
     Raises RuntimeError where names or shapes do not fit.
     """
-    from safetensors.torch import load_file
+    with extra("lessons", "cvcourse.classroom"):
+        from safetensors.torch import load_file
 
     saved = load_file(path)
     own = {_plain(name): (name, tensor) for name, tensor in model.state_dict().items()}

@@ -15,6 +15,7 @@ from torch import Tensor
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.figures.pictures import draw_image, to_picture
 from cvcourse.classroom.widgets.polygon_editor import Outline, PolygonEditor, Proposer
+from cvcourse.data._extras import extra
 
 SCREEN = 640, 420  # the largest canvas, in CSS pixels
 REACH = 9  # how near to a corner a click is meant for it, in CSS pixels
@@ -133,7 +134,8 @@ class Annotator:
     def widget(self):
         """The canvas; needs `anywidget`."""
         if self._widget is None:
-            from cvcourse.classroom.widgets._polygon_canvas import PolygonCanvas
+            with extra("lessons", "annotate"):
+                from cvcourse.classroom.widgets._polygon_canvas import PolygonCanvas
 
             self._widget = PolygonCanvas()
             self._widget.on_msg(self._answer)

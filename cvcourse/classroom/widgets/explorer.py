@@ -16,6 +16,7 @@ from torch import Tensor
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.figures.overlays import draw_boxes
 from cvcourse.classroom.figures.pictures import draw_image
+from cvcourse.data._extras import extra
 
 
 def explore(function: Callable[..., Figure], **controls) -> "Explorer":
@@ -35,7 +36,8 @@ class Explorer:
     """What `explore` makes. `controls` are its widgets by name."""
 
     def __init__(self, function: Callable[..., Figure], controls: dict):
-        from ipywidgets import HTML, Widget, interactive
+        with extra("lessons", "explore"):
+            from ipywidgets import HTML, Widget, interactive
 
         if not controls:
             raise ValueError("explore() needs at least one control")

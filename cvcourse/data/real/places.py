@@ -8,7 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cvcourse.data._extras import extra
+
+with extra("data", "cvcourse.data.real"):
+    from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 # What must be there for a data set to count as present; each script of `data_scripts/` makes it so.

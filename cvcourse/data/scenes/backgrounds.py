@@ -6,7 +6,11 @@ Photographs are decoded and resized once per process, with Pillow's integer arit
 from functools import cache
 
 import numpy as np
-from PIL import Image
+
+from cvcourse.data._extras import extra
+
+with extra("data", "cvcourse.data.scenes"):
+    from PIL import Image
 
 from .. import pictures
 from .randomness import Stream

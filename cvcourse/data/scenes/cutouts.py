@@ -7,7 +7,11 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+
+from cvcourse.data._extras import extra
+
+with extra("data", "cvcourse.data.scenes"):
+    from PIL import Image
 
 from .. import digits, pictures
 
@@ -47,7 +51,8 @@ def find(kind: str, split: str, number: float) -> Cutout:
 
 def _outline(ink: np.ndarray) -> np.ndarray:
     """Signed distances (GRID, GRID), in radii, of a picture (FINE, FINE) that is True inside."""
-    from scipy.ndimage import distance_transform_edt as distance_to_false
+    with extra("lessons", "cvcourse.data.scenes"):
+        from scipy.ndimage import distance_transform_edt as distance_to_false
 
     distance = distance_to_false(~ink) - distance_to_false(ink)
     distance += np.where(ink, 0.5, -0.5)  # from centres of pixels to the border between them
