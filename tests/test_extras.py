@@ -81,6 +81,33 @@ def test_imports_without_a_package(missing, told):
         )
 
 
+ALONE = """
+import sys
+for name in ("matplotlib", "IPython", "ipywidgets", "anywidget", "accelerate", "safetensors",
+             "skimage", "sklearn", "scipy", "traitlets", "jupyterlab"):
+    sys.modules[name] = None
+import json, pathlib, torch
+from PIL import Image
+from cvcourse.data import download, real
+folder = pathlib.Path(sys.argv[1])
+Image.new("I;16", (6, 4), 12850).save(folder / "a.png")
+entry = {"id": 1, "file_name": "a.png", "height": 4, "width": 6}
+drawn = {"image_id": 1, "category_id": 3, "bbox": [1, 1, 3, 2], "id": 1,
+         "segmentation": [[1, 1, 4, 1, 4, 3, 1, 3]]}
+content = {"images": [entry], "categories": [{"id": 3, "name": "c"}], "annotations": [drawn]}
+(folder / "a.json").write_text(json.dumps(content), encoding="utf-8")
+image, target = real.Coco(folder, folder / "a.json")[0]
+real.write_coco_results(folder / "r.json", [target | {"scores": torch.ones(1)}], [1])
+print(f"{float(image.max()):.4f}", int(target["masks"].sum()))
+"""
+
+
+def test_real_data_is_read_with_the_small_extra_alone(tmp_path):
+    command = [sys.executable, "-c", ALONE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, encoding="utf-8")
+    assert done.stdout == f"{12850 / 65535:.4f} 6\n", done.stderr
+
+
 def _train():
     fit(nn.Linear(2, 1), [torch.ones(1, 2)], lambda m, x: m(x).sum(), steps=1)
 
