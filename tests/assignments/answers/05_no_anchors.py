@@ -2,63 +2,63 @@
 import torch
 
 
-def encode(places, strides, boxes):
-    x, y = places[:, :1], places[:, 1:]
+def encode(locations, strides, boxes):
+    x, y = locations[:, :1], locations[:, 1:]
     x1, y1, x2, y2 = boxes.unbind(1)
     pixels = torch.stack([x - x1, x2 - x, y - y1, y2 - y], -1)
     return pixels / strides[:, None, None], (pixels > 0).all(-1)
 
 
-def decode(places, strides, distances):
+def decode(locations, strides, distances):
     left, right, top, bottom = (distances * strides[:, None]).unbind(1)
-    x, y = places.unbind(1)
+    x, y = locations.unbind(1)
     return torch.stack([x - left, y - top, x + right, y + bottom], 1)
 
 
 # %% sides: absolute distances, so that everything is inside -> sides-encode
-def encode(places, strides, boxes):
-    here = places[:, None]
+def encode(locations, strides, boxes):
+    here = locations[:, None]
     pixels = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1).abs()
     return pixels / strides[:, None, None], (pixels > 0).all(-1)
 
 
-def decode(places, strides, distances):
+def decode(locations, strides, distances):
     pixels = distances * strides[:, None]
-    return torch.cat([places - pixels[:, :2], places + pixels[:, 2:]], 1)
+    return torch.cat([locations - pixels[:, :2], locations + pixels[:, 2:]], 1)
 
 
-# %% sides: a place on a side is inside -> sides-encode
-def encode(places, strides, boxes):
-    here = places[:, None]
+# %% sides: a location on a side is inside -> sides-encode
+def encode(locations, strides, boxes):
+    here = locations[:, None]
     pixels = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     return pixels / strides[:, None, None], (pixels >= 0).all(-1)
 
 
-def decode(places, strides, distances):
+def decode(locations, strides, distances):
     pixels = distances * strides[:, None]
-    return torch.cat([places - pixels[:, :2], places + pixels[:, 2:]], 1)
+    return torch.cat([locations - pixels[:, :2], locations + pixels[:, 2:]], 1)
 
 
 # %% sides: decoding forgets the stride -> sides-decode
-def encode(places, strides, boxes):
-    here = places[:, None]
+def encode(locations, strides, boxes):
+    here = locations[:, None]
     pixels = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     return pixels / strides[:, None, None], (pixels > 0).all(-1)
 
 
-def decode(places, strides, distances):
-    return torch.cat([places - distances[:, :2], places + distances[:, 2:]], 1)
+def decode(locations, strides, distances):
+    return torch.cat([locations - distances[:, :2], locations + distances[:, 2:]], 1)
 
 
 # %% sides: all four are subtracted -> sides-decode
-def encode(places, strides, boxes):
-    here = places[:, None]
+def encode(locations, strides, boxes):
+    here = locations[:, None]
     pixels = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     return pixels / strides[:, None, None], (pixels > 0).all(-1)
 
 
-def decode(places, strides, distances):
-    return places.repeat(1, 2) - distances * strides[:, None]
+def decode(locations, strides, distances):
+    return locations.repeat(1, 2) - distances * strides[:, None]
 
 
 # %% center: the root is missing -> center-inside center-outside
@@ -83,7 +83,7 @@ def centerness(distances):
     return ratio.clamp(min=0).sqrt()
 
 
-# %% center: left / right in place of the smaller to the larger -> center-inside
+# %% center: left / right in location of the smaller to the larger -> center-inside
 def centerness(distances):
     inside = (distances > 0).all(-1)
     safe = torch.where(inside[..., None], distances, 1.0)
@@ -98,10 +98,10 @@ def centerness(distances):
 
 
 # %% owner: the smallest object first, then the rules -> owner-smallest owner-centre owner-scene
-def owners(places, strides, boxes, radius):
+def owners(locations, strides, boxes, radius):
     if len(boxes) == 0:
-        return torch.full((len(places),), -1)
-    here, unit = places[:, None], strides[:, None]
+        return torch.full((len(locations),), -1)
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(-1)
     low = torch.where(unit == strides.min(), 0.0, 4 * unit)
@@ -113,11 +113,11 @@ def owners(places, strides, boxes, radius):
     return torch.where(may.gather(1, index[:, None])[:, 0], index, -1)
 
 
-# %% owner: object 0 in place of none -> owner-level owner-smallest owner-centre owner-scene
-def owners(places, strides, boxes, radius):
+# %% owner: object 0 in location of none -> owner-level owner-smallest owner-centre owner-scene
+def owners(locations, strides, boxes, radius):
     if len(boxes) == 0:
-        return torch.full((len(places),), -1)
-    here, unit = places[:, None], strides[:, None]
+        return torch.full((len(locations),), -1)
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(-1)
     low = torch.where(unit == strides.min(), 0.0, 4 * unit)
@@ -129,10 +129,10 @@ def owners(places, strides, boxes, radius):
 
 
 # %% owner: all levels have both limits -> owner-level owner-smallest owner-centre owner-scene
-def owners(places, strides, boxes, radius):
+def owners(locations, strides, boxes, radius):
     if len(boxes) == 0:
-        return torch.full((len(places),), -1)
-    here, unit = places[:, None], strides[:, None]
+        return torch.full((len(locations),), -1)
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(-1)
     far = sides.amax(-1)
@@ -142,11 +142,11 @@ def owners(places, strides, boxes, radius):
     return torch.where(smallest.isfinite(), index, -1)
 
 
-# %% owner: one limit by place, not level -> owner-level owner-smallest owner-centre owner-scene
-def owners(places, strides, boxes, radius):
+# %% owner: one limit by location, not level -> owner-level owner-smallest owner-centre owner-scene
+def owners(locations, strides, boxes, radius):
     if len(boxes) == 0:
-        return torch.full((len(places),), -1)
-    here, unit = places[:, None], strides[:, None]
+        return torch.full((len(locations),), -1)
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(-1)
     low, high = 4 * unit, 8 * unit
@@ -158,11 +158,11 @@ def owners(places, strides, boxes, radius):
     return torch.where(smallest.isfinite(), index, -1)
 
 
-# %% owner: the smallest farthest side in place of the smallest area -> owner-smallest owner-scene
-def owners(places, strides, boxes, radius):
+# %% owner: the smallest farthest side in location of the smallest area -> owner-smallest owner-scene
+def owners(locations, strides, boxes, radius):
     if len(boxes) == 0:
-        return torch.full((len(places),), -1)
-    here, unit = places[:, None], strides[:, None]
+        return torch.full((len(locations),), -1)
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(-1)
     low = torch.where(unit == strides.min(), 0.0, 4 * unit)
@@ -174,10 +174,10 @@ def owners(places, strides, boxes, radius):
 
 
 # %% owner: the radius is a circle -> owner-centre owner-scene
-def owners(places, strides, boxes, radius):
+def owners(locations, strides, boxes, radius):
     if len(boxes) == 0:
-        return torch.full((len(places),), -1)
-    here, unit = places[:, None], strides[:, None]
+        return torch.full((len(locations),), -1)
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).norm(dim=-1)
     low = torch.where(unit == strides.min(), 0.0, 4 * unit)
@@ -190,10 +190,10 @@ def owners(places, strides, boxes, radius):
 
 
 # %% owner: inside is not asked -> owner-level owner-smallest owner-centre owner-scene
-def owners(places, strides, boxes, radius):
+def owners(locations, strides, boxes, radius):
     if len(boxes) == 0:
-        return torch.full((len(places),), -1)
-    here, unit = places[:, None], strides[:, None]
+        return torch.full((len(locations),), -1)
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(-1)
     low = torch.where(unit == strides.min(), 0.0, 4 * unit)
@@ -206,8 +206,8 @@ def owners(places, strides, boxes, radius):
 
 
 # %% owner: no objects are forgotten -> owner-scene
-def owners(places, strides, boxes, radius):
-    here, unit = places[:, None], strides[:, None]
+def owners(locations, strides, boxes, radius):
+    here, unit = locations[:, None], strides[:, None]
     sides = torch.cat([here - boxes[:, :2], boxes[:, 2:] - here], -1)
     off = (here - (boxes[:, :2] + boxes[:, 2:]) / 2).abs().amax(-1)
     low = torch.where(unit == strides.min(), 0.0, 4 * unit)
