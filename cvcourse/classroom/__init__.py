@@ -28,6 +28,7 @@ with extra("lessons", "cvcourse.classroom"):
     )
     from cvcourse.classroom.subjects.gains import (
         gain_of_sum,
+        gain_of_trainings,
         interval_of_sum,
         mean_iou_gain,
         mean_iou_interval,
@@ -67,6 +68,7 @@ __all__ = [
     "explore_nms",
     "fit",
     "gain_of_sum",
+    "gain_of_trainings",
     "interval_of_sum",
     "load_best",
     "mean_iou_gain",

@@ -30,7 +30,7 @@ def paired_gain(
     pictures (or trainings).
 
     **Conventions**: pairs with a nan (a picture on which there is nothing to measure) are left out;
-    none left gives nan. Of three trainings an interval is too narrow: say how many of them gained.
+    none left gives nan. Of three trainings it is too narrow: see `gain_of_trainings`.
 
     Raises ValueError where the two are not (N,), as many, and without infinities.
     """
@@ -41,6 +41,32 @@ def paired_gain(
     return bootstrap_interval(
         gains[~gains.isnan()], n=n, level=LEVEL, generator=torch.Generator().manual_seed(seed)
     )
+
+
+def gain_of_trainings(
+    ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor
+) -> tuple[float, float, float]:
+    """(gain, low, high): by how much `ours` is higher than `theirs`, over few paired trainings.
+
+    ours, theirs: (N,) two methods' values for the same N seeds, such as columns of `repeated`.
+
+    The interval is Student's for paired values. Where 0 is outside it, another training would most
+    likely gain as well; where 0 is inside, N trainings do not tell the two apart.
+
+    Raises ValueError where the two are not (N,), as many, finite, and two at least.
+    """
+    from scipy.stats import t
+
+    ours, theirs = _values("ours", ours), _values("theirs", theirs)
+    if ours.shape != theirs.shape or len(ours) < 2 or (ours + theirs).isnan().any():
+        raise ValueError(
+            "ours and theirs must be as many finite values, two at least, got "
+            f"{ours.tolist()} and {theirs.tolist()}"
+        )
+    gains = ours - theirs
+    gain, error = float(gains.mean()), float(gains.std()) / len(gains) ** 0.5
+    half = error * float(t.ppf(1 - TAIL, len(gains) - 1))
+    return gain, gain - half, gain + half
 
 
 def wilson_interval(hits: int, trials: int) -> tuple[float, float, float]:

@@ -4,7 +4,7 @@ import torch
 from scipy import stats
 from sklearn.metrics import jaccard_score
 
-from cvcourse.classroom import paired_gain, wilson_interval
+from cvcourse.classroom import gain_of_trainings, paired_gain, wilson_interval
 from cvcourse.classroom.subjects.gains import (
     gain_of_sum,
     interval_of_sum,
@@ -71,6 +71,30 @@ class TestPairedGain:
     def test_bad_arguments(self, ours, theirs, told):
         with pytest.raises(ValueError, match=told):
             paired_gain(ours, theirs)
+
+
+class TestGainOfTrainings:
+    ours, theirs = [0.45, 0.47, 0.44], [0.43, 0.42, 0.43]
+
+    def test_equals_scipy(self):
+        test = stats.ttest_rel(self.ours, self.theirs)
+        limits = test.confidence_interval(0.95)
+        expected = np.subtract(self.ours, self.theirs).mean(), limits.low, limits.high
+        assert gain_of_trainings(np.array(self.ours), np.array(self.theirs)) == (
+            pytest.approx(expected)
+        )
+
+    def test_pairs_that_gain_alike_leave_no_doubt(self):
+        assert gain_of_trainings([1.5, 2.5], [1.0, 2.0]) == (0.5, 0.5, 0.5)
+
+    @pytest.mark.parametrize("theirs", [[1.0], [1.0, 2, 3], [1.0, np.nan], [[1.0, 2]]])
+    def test_what_cannot_be_compared(self, theirs):
+        with pytest.raises(ValueError, match="theirs"):
+            gain_of_trainings([1.0, 2.0], theirs)
+
+    def test_one_training_tells_nothing(self):
+        with pytest.raises(ValueError, match="two at least"):
+            gain_of_trainings([1.0], [2.0])
 
 
 class TestWilsonInterval:
