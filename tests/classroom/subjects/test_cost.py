@@ -46,7 +46,6 @@ def test_one_thread_while_it_is_measured():
 def test_a_gpu_is_waited_for(monkeypatch):
     clock = Clock(monkeypatch, "perf_counter")
     monkeypatch.setattr(torch.cuda, "synchronize", clock.call_that_takes(*[7] * 8))
-    monkeypatch.setattr(torch, "is_grad_enabled", lambda: False)
     assert milliseconds(lambda: None, repeats=4, device="cuda") == pytest.approx((7, 7, 7))
 
 
