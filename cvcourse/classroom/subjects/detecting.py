@@ -27,6 +27,7 @@ from cvcourse.models.backbones.fpn import ResNetFPN
 from cvcourse.models.backbones.resnet import BasicBlock
 from cvcourse.models.detection._inputs import resize_boxes
 from cvcourse.models.detection.faster_rcnn import FasterRCNN, restore_boxes
+from cvcourse.models.detection.retinanet import RetinaNet
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, load_pretrained
 
 SHAPES = ("background", "disk", "square", "triangle", "star")
@@ -402,6 +403,50 @@ def mistakes(
         claimed = match_detections(found["boxes"][reported], found["scores"][reported], true) >= 0
         missed, false = missed + len(true) - int(claimed.sum()), false + int((~claimed).sum())
     return missed, false
+
+
+def best_and_worst(
+    found: Sequence[dict], targets: Sequence[dict], count: int, *, least: float = 0.5
+) -> tuple[list[int], list[str]]:
+    """Which `count` pictures have no or few `mistakes`, which `count` the most; with titles.
+
+    First those without, crowded ones before others; then those with most, the worst last.
+    """
+    wrong = [mistakes(*pair, least=least) for pair in zip(found, targets, strict=True)]
+    order = sorted(range(len(wrong)), key=lambda i: (sum(wrong[i]), -len(targets[i]["boxes"])))
+    chosen = [*order[:count], *order[-count:]]
+    titles = [
+        f"{len(targets[i]['boxes'])} objects: {wrong[i][0]} missed, {wrong[i][1]} false"
+        for i in chosen
+    ]
+    return chosen, titles
+
+
+@torch.no_grad()
+def anchor_answers(
+    model: RetinaNet, images: Sequence[Tensor], targets: Sequence[dict[str, Tensor]]
+) -> list[tuple[Tensor, Tensor]]:
+    """(logits, one-hot truth), both (anchors, classes), of each picture's decided anchors.
+
+    They are what the model's `classification_loss` is called with; on the CPU.
+    """
+    told, loss = [], model.classification_loss
+
+    def record(logits: Tensor, truth: Tensor, reduction: str) -> Tensor:
+        told.append((logits.cpu(), truth.cpu()))
+        return loss(logits, truth, reduction=reduction)
+
+    device = next(model.parameters()).device
+    with evaluating(model):
+        model.classification_loss = record
+        model.training = True  # asks for losses; its parts stay in evaluation mode
+        try:
+            for image, target in zip(images, targets, strict=True):
+                on_device = {key: value.to(device) for key, value in target.items()}
+                model([image.to(device)], [on_device])
+        finally:
+            model.classification_loss = loss
+    return told
 
 
 def validation(dataset: Kept) -> Callable[[nn.Module], dict[str, float]]:

@@ -12,7 +12,10 @@ from cvcourse.classroom.subjects import detecting
 from cvcourse.data import real
 from cvcourse.metrics import bootstrap_interval, coco_average_precision
 from cvcourse.models.backbones.resnet import ResNet
+from cvcourse.models.detection._anchors import pyramid_anchors
 from cvcourse.models.detection.faster_rcnn import FasterRCNN
+from cvcourse.models.detection.retinanet import RetinaNet
+from cvcourse.ops.match_anchors import BETWEEN
 from tests.data.conftest import voc  # noqa: F401 (a fixture)
 from tests.metrics.detections import random_images
 
@@ -396,3 +399,40 @@ def test_mistakes_are_counted_by_class_and_from_a_score_on():
     nothing = {key: value[:0] for key, value in found.items()}
     assert detecting.mistakes(nothing, target) == (3, 0)
     assert detecting.mistakes(found, {key: value[:0] for key, value in target.items()}) == (0, 3)
+
+
+def test_best_and_worst_pictures():
+    def boxes(count):
+        return {"boxes": torch.tensor([[i * 20.0, 0, i * 20 + 10, 10] for i in range(count)])}
+
+    targets = [boxes(n) | {"labels": torch.ones(n, dtype=torch.int64)} for n in (1, 3, 2, 3)]
+    missed = (0, 0, 1, 3)
+    found = [
+        {key: value[lost:] for key, value in (t | {"scores": torch.ones(len(t["labels"]))}).items()}
+        for t, lost in zip(targets, missed, strict=True)
+    ]
+    chosen, titles = detecting.best_and_worst(found, targets, 2)
+    assert chosen == [1, 0, 2, 3]
+    assert titles[0] == "3 objects: 0 missed, 0 false"
+    assert titles[-1] == "3 objects: 3 missed, 0 false"
+
+
+def test_what_a_one_stage_detector_hands_to_its_loss(kept):
+    torch.manual_seed(0)
+    model = RetinaNet(5, backbone=detecting.small_backbone(), min_size=None, head_layers=1,
+                      anchor_sizes=((16, 20, 25), (32, 40, 50), (64, 80, 101)))  # fmt: skip
+    loss = model.classification_loss
+    answers = detecting.anchor_answers(model, kept.images[:2], kept.targets[:2])
+    assert model.training
+    assert model.classification_loss is loss
+    model.eval()
+    for (logits, truth), image, target in zip(answers, kept.images, kept.targets, strict=False):
+        batch, _ = model.prepare([image], training=False)
+        levels = list(model.backbone(batch.tensors).values())
+        anchors, _ = pyramid_anchors(levels, batch, model.anchor_sizes, model.aspect_ratios)
+        owner = model.assign(anchors, target["boxes"])
+        with torch.no_grad():
+            expected = model.head(levels)["cls_logits"][0, owner != BETWEEN]
+        torch.testing.assert_close(logits, expected)
+        assert truth.sum() == (owner >= 0).sum()
+        assert truth.argmax(1)[truth.any(1)].unique().tolist() == target["labels"].unique().tolist()
