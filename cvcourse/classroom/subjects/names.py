@@ -1,5 +1,7 @@
 """Single digits read by five algorithms, as ten classes and as a number."""
 
+import warnings
+
 from cvcourse.data import digits
 
 ALGORITHMS = ("linear", "1 neighbour", "5 neighbours", "forest", "network")
@@ -14,6 +16,7 @@ def names_and_numbers(seed: int) -> dict[str, float]:
     "train" (1,157 digits) or "test" (382 others). seed: of forest and network.
     """
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
     from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -35,7 +38,9 @@ def names_and_numbers(seed: int) -> dict[str, float]:
     right = {}
     for name, pair in zip(ALGORITHMS, pairs, strict=True):
         for form, model in zip(FORMS, pair, strict=True):
-            model.fit(*parts["train"])
+            with warnings.catch_warnings():  # the network's, that it has used all its steps
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(*parts["train"])
             for part, (x, y) in parts.items():
                 right[f"{name}, {form}, {part}"] = float((model.predict(x).round() == y).mean())
     return right
