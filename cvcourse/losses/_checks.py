@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cvcourse.ops._checks import signed
+from cvcourse.ops._checks import check_tensor, signed
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -26,16 +26,20 @@ def check_positive(name: str, value: float) -> None:
 
 
 def check_floating(name: str, tensor: Tensor) -> None:
+    check_tensor(name, tensor)
     if not tensor.is_floating_point():
         raise ValueError(f"{name} must be a floating point tensor, got {tensor.dtype}")
 
 
 def check_integers(name: str, tensor: Tensor) -> None:
+    check_tensor(name, tensor)
     if tensor.is_floating_point() or tensor.is_complex():
         raise ValueError(f"{name} must be integers, got {tensor.dtype}")
 
 
 def check_same_shape(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
+    check_tensor(name, tensor)
+    check_tensor(other_name, other)
     if tensor.shape != other.shape:
         raise ValueError(
             f"{name} must have the shape of {other_name}, {tuple(other.shape)}, "
@@ -59,6 +63,7 @@ def check_logits(name: str, logits: Tensor) -> None:
 
 def check_class_map(target: Tensor, logits: Tensor) -> None:
     """One integer label (B, ...) for each position of the logits (B, C, ...)."""
+    check_tensor("target", target)
     positions = logits.shape[:1] + logits.shape[2:]
     if target.shape != positions:
         raise ValueError(f"target must have shape {tuple(positions)}, got {tuple(target.shape)}")
@@ -68,6 +73,7 @@ def check_class_map(target: Tensor, logits: Tensor) -> None:
 def check_embeddings(embeddings: Tensor, labels: Tensor) -> None:
     """Embeddings (N, D) and one integer label (N,) for each."""
     check_matrix("embeddings", embeddings)
+    check_tensor("labels", labels)
     if labels.shape != embeddings.shape[:1]:
         raise ValueError(f"labels must have shape ({len(embeddings)},), got {tuple(labels.shape)}")
     check_integers("labels", labels)

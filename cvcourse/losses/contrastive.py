@@ -15,6 +15,7 @@ from cvcourse.losses._checks import (
 )
 from cvcourse.losses._distances import distances
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
+from cvcourse.ops._checks import check_tensor
 
 
 def contrastive_loss(
@@ -48,6 +49,7 @@ def contrastive_loss(
     check_matrix("x0", x0)
     check_floating("x1", x1)
     check_same_shape("x1", x1, "x0", x0)
+    check_tensor("y", y)
     if y.shape != x0.shape[:1]:
         raise ValueError(f"y must have shape ({len(x0)},), got {tuple(y.shape)}")
     check_values("y", y, 1)

@@ -24,10 +24,12 @@ class FeatureExtractor(nn.Module):
         mean, std: of the pictures that the backbone was trained on, for each channel.
 
     **Conventions**: parameters are frozen, gradients flow to the pictures. The copy is and stays
-    in evaluation mode (batch norm uses its running statistics). Its in-place activations are made
-    out-of-place, since they would overwrite the features they follow.
+    in evaluation mode (batch norm uses its running statistics). Features are copies, taken when
+    their layer is done: what the network then changes in place, it changes in its own. Of a layer
+    that runs more than once they are the last.
 
-    Raises ValueError for an unknown layer, no layer, a std of 0, or pictures of another shape.
+    Raises ValueError for an unknown layer, no layer, one that does not run or gives no tensor, a
+    std of 0, or pictures of another shape.
     """
 
     mean: Tensor
@@ -49,17 +51,18 @@ class FeatureExtractor(nn.Module):
         unknown = [name for name in self.layers if name not in modules]
         if unknown or not self.layers:
             raise ValueError(f"layers must be names among {list(modules)}, got {layers!r}")
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        like = next(self.backbone.parameters(), torch.empty(0))
+        for statistic, values in (("mean", mean), ("std", std)):
+            buffer = like.new_tensor(values).view(1, -1, 1, 1)
+            self.register_buffer(statistic, buffer, persistent=False)
         self._features: dict[str, Tensor] = {}
         for name in self.layers:
             modules[name].register_forward_hook(partial(self._keep, name))
-        for module in modules.values():
-            if getattr(module, "inplace", False):
-                vars(module)["inplace"] = False
 
     def _keep(self, name: str, module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        self._features[name] = output
+        if not isinstance(output, Tensor):
+            raise ValueError(f"layers must give tensors, got {type(output)} of {name!r}")
+        self._features[name] = output.clone()
 
     def train(self, mode: bool = True) -> "FeatureExtractor":
         """Stays in evaluation mode, also as a part of a model in training."""
@@ -74,6 +77,9 @@ class FeatureExtractor(nn.Module):
             )
         self._features.clear()
         self.backbone((images - self.mean) / self.std)
+        idle = [name for name in self.layers if name not in self._features]
+        if idle:
+            raise ValueError(f"layers must run when the backbone does, got {idle}, which did not")
         features = [self._features[name] for name in self.layers]
         self._features.clear()
         return features

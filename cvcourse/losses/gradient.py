@@ -7,6 +7,7 @@ from torch import Tensor
 from cvcourse.losses._checks import REDUCTIONS, check_choice, check_floating, check_same_shape
 from cvcourse.losses._differences import check_images, variation
 from cvcourse.losses._reduce import at_least_float32
+from cvcourse.ops._checks import check_tensor
 
 
 def gradient_loss(
@@ -57,6 +58,7 @@ def gradient_loss(
 
 
 def _check_mask(mask: Tensor, pred: Tensor) -> None:
+    check_tensor("mask", mask)
     between = [m in (1, n) for m, n in zip(mask.shape[1:-2], pred.shape[1:-2], strict=False)]
     alike = mask.ndim == pred.ndim and len(mask) == len(pred) and mask.shape[-2:] == pred.shape[-2:]
     if mask.dtype != torch.bool or not alike or not all(between):

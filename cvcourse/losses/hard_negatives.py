@@ -36,7 +36,7 @@ def mine_hard_negatives(
     check_range("ratio", ratio, 0)
     check_range("min_negatives", min_negatives, 0)
     if ignored is None:
-        ignored = torch.zeros_like(positive)
+        ignored = torch.zeros_like(loss, dtype=torch.bool)
     for name, mask in (("positive", positive), ("ignored", ignored)):
         check_same_shape(name, mask, "loss", loss)
         if mask.dtype != torch.bool:

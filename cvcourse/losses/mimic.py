@@ -30,7 +30,8 @@ def mimic_loss(
         student: (B, C, H, W), brought to the teacher's channels by the caller's 1×1 convolution r.
         teacher: (B, C, H', W'); may be finer or coarser. Detached.
         boxes: the **student's** proposals, as for `roi_align`: a list of (n, 4) xyxy in pixels of
-            the picture, or (K, 5) with the picture's index first. Their N over the batch. Detached.
+            the picture, or (K, 5) with the picture's index first. Their N over the batch. They have
+            no gradient.
         output_size: what each proposal is pooled to, by `roi_align(aligned=True)`.
         student_scale, teacher_scale: of each map, such as 1/16; the teacher's is the student's if
             not given.
@@ -56,7 +57,6 @@ def mimic_loss(
             f"student and teacher must be (B, C, H, W) with equal B and C, "
             f"got {tuple(student.shape)} and {tuple(teacher.shape)}"
         )
-    boxes = boxes.detach() if isinstance(boxes, Tensor) else [b.detach() for b in boxes]
     pool = {"output_size": output_size, "sampling_ratio": sampling_ratio, "aligned": True}
     ours = roi_align(at_least_float32(student), boxes, spatial_scale=student_scale, **pool)
     theirs = roi_align(

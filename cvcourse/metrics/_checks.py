@@ -5,18 +5,21 @@ from operator import index
 
 from torch import Tensor
 
-from cvcourse.ops._checks import signed
+from cvcourse.ops._checks import check_tensor, signed
 
 
-def check_same_shape(preds: Tensor, target: Tensor) -> None:
+def check_same_shape(preds: Tensor, target: Tensor, name: str = "preds") -> None:
+    check_tensor(name, preds)
+    check_tensor("target", target)
     if preds.shape != target.shape:
         raise ValueError(
-            f"preds and target must have the same shape, got {tuple(preds.shape)} "
+            f"{name} and target must have the same shape, got {tuple(preds.shape)} "
             f"and {tuple(target.shape)}"
         )
 
 
 def check_floating(name: str, values: Tensor) -> None:
+    check_tensor(name, values)
     if not values.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {values.dtype}")
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice, check_count, check_floating
 from cvcourse.metrics._precision import at_least_float32
+from cvcourse.ops._checks import check_tensor
 
 
 def similarity_chunks(
@@ -60,6 +61,7 @@ def _similarity(query: Tensor, gallery: Tensor, metric: str) -> Tensor:
 
 def _check_embeddings(name: str, embeddings: Tensor, labels_name: str, labels: Tensor) -> None:
     check_floating(name, embeddings)
+    check_tensor(labels_name, labels)
     if embeddings.ndim != 2 or labels.shape != embeddings.shape[:1]:
         raise ValueError(
             f"{name} must be (items, dims) and {labels_name} (items,), "

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_choice
+from cvcourse.metrics._checks import check_choice, check_floating
 
 RECALL_STEPS = {"coco": 100, "voc07": 10}  # recall thresholds 0, 1/steps, ..., 1
 
@@ -29,6 +29,8 @@ def average_precision(
     References: Everingham et al. 2010 (VOC, 11 points); Lin et al. 2014 (COCO), arXiv 1405.0312.
     """
     check_choice("method", method, [*RECALL_STEPS, "area"])
+    check_floating("precision", precision)
+    check_floating("recall", recall)
     if precision.ndim != 1 or recall.shape != precision.shape:
         raise ValueError(
             f"precision and recall must both be (points,), "

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice, check_floating, check_same_shape
 from cvcourse.metrics._precision import at_least_float32
+from cvcourse.ops._checks import check_tensor
 
 
 def endpoint_error(
@@ -68,13 +69,14 @@ def flow_outlier_rate(
 
 
 def _difference(pred: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tensor, ...]:
-    check_same_shape(pred, target)
+    check_same_shape(pred, target, "pred")
     check_floating("pred", pred)
     if pred.ndim != 4 or pred.shape[1] != 2:
         raise ValueError(f"pred must be (batch, 2, height, width), got {tuple(pred.shape)}")
     pred, target = at_least_float32(pred, target)
     difference = pred - target
     if valid is not None:
+        check_tensor("valid", valid)
         if valid.dtype != torch.bool or valid.shape != pred[:, 0].shape:
             raise ValueError(
                 f"valid must be bool of shape {tuple(pred[:, 0].shape)}, "

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from cvcourse.metrics._checks import check_fraction
+from cvcourse.metrics._checks import check_floating, check_fraction
+from cvcourse.ops._checks import check_boxes, check_ndim
 from cvcourse.ops.box_iou import box_iou
 
 
@@ -32,8 +33,9 @@ def match_detections(
     """
     check_fraction("iou_threshold", iou_threshold)
     for name, array in (("boxes", boxes), ("target_boxes", target_boxes)):
-        if array.ndim != 2 or array.shape[1] != 4:
-            raise ValueError(f"{name} must be (N, 4), got {tuple(array.shape)}")
+        check_boxes(name, array)
+        check_ndim(name, array, "(n, 4)")
+    check_floating("scores", scores)
     if scores.isnan().any():
         raise ValueError("scores must not be nan")
     if scores.shape != boxes.shape[:1]:

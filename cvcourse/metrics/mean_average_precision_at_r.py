@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from cvcourse.metrics._checks import check_floating
 from cvcourse.metrics._retrieval import similarity_chunks
 
 
@@ -30,6 +31,7 @@ def mean_average_precision_at_r(
     Raises ValueError as `recall_at_k` does.
     Reference: Musgrave et al. 2020, "A metric learning reality check", arXiv 2003.08505.
     """
+    check_floating("embeddings", embeddings)
     dtype = torch.promote_types(embeddings.dtype, torch.float32)
     total, queries = torch.zeros((), dtype=dtype, device=embeddings.device), 0
     for similarity, same in similarity_chunks(

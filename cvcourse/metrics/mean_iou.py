@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice
 from cvcourse.metrics.confusion_matrix import confusion_matrix
-from cvcourse.ops._checks import signed
+from cvcourse.ops._checks import check_tensor, signed
 
 AVERAGES = ("macro", "micro", "weighted", "none")
 
@@ -58,6 +58,7 @@ def mean_iou(
 
 
 def _checked_matrix(matrix: Tensor, num_classes: int | None) -> Tensor:
+    check_tensor("preds", matrix)
     if num_classes is not None:
         raise ValueError("num_classes must be given with target only; preds alone is a matrix")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.dtype == torch.bool:

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from cvcourse.metrics._checks import check_count, check_floating
+from cvcourse.ops._checks import check_tensor
 
 
 def precision_recall_curve(
@@ -28,6 +29,7 @@ def precision_recall_curve(
     Raises ValueError for shapes that differ, nan scores, and fewer targets than matches.
     """
     check_floating("scores", scores)
+    check_tensor("matched", matched)
     if scores.ndim != 1 or matched.shape != scores.shape or matched.dtype != torch.bool:
         raise ValueError(
             f"scores and matched must be (detections,), float and bool, got {tuple(scores.shape)} "

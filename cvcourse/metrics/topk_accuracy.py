@@ -7,7 +7,7 @@ from jaxtyping import Float, Integer
 from torch import Tensor
 
 from cvcourse.metrics._checks import check_counts, check_floating, check_labels, is_ignored
-from cvcourse.ops._checks import signed
+from cvcourse.ops._checks import check_tensor, signed
 
 ROWS = 256  # samples that are ranked at a time on a CPU, so that they stay in its cache
 
@@ -36,6 +36,7 @@ def topk_accuracy(
     """
     topk = check_counts("topk", topk)
     check_floating("preds", preds)
+    check_tensor("target", target)
     target = signed(target)
     if preds.ndim != 2 or target.shape != preds.shape[:1]:
         raise ValueError(

@@ -1,9 +1,9 @@
-"""What several models share: the convolution block, how heads begin, names of old checkpoints."""
+"""What several models share: the convolution block, how heads begin, names, what they refuse."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from torch import nn
+from torch import Tensor, nn
 
 
 def conv_norm_act(
@@ -61,3 +61,40 @@ def _rename_keys(renames, module, state_dict, prefix, *_) -> None:
         for leaf in ("weight", "bias"):
             if f"{prefix}{old}.{leaf}" in state_dict:
                 state_dict[f"{prefix}{new}.{leaf}"] = state_dict.pop(f"{prefix}{old}.{leaf}")
+
+
+def check_at_least(name: str, value: int, least: int = 1) -> None:
+    if value < least:
+        raise ValueError(f"{name}: expected at least {least}, got {value}")
+
+
+def check_norm(name: str, norm: Callable[[int], nn.Module] | None, channels: int) -> None:
+    """`norm` can be made for so many channels; in a group norm its groups must divide them."""
+    try:
+        if norm is not None:
+            norm(channels)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected one for {channels} channels, got: {error}") from error
+
+
+def level_channels(backbone: nn.Module) -> int:
+    """`backbone.out_channels`, the width of all its levels."""
+    channels = getattr(backbone, "out_channels", None)
+    if not isinstance(channels, int):
+        raise ValueError(
+            "backbone: expected a network from images to a dictionary of levels of one width, its "
+            f"`out_channels`, such as ResNetFPN, got {type(backbone).__name__} of {channels}"
+        )
+    return channels
+
+
+def levels_of(backbone: nn.Module, images: Tensor, kind: type = Mapping):
+    """What `backbone` makes of `images`: a dictionary of levels, or a sequence of maps."""
+    levels = backbone(images)
+    if not isinstance(levels, kind):
+        wanted = "a dictionary of levels" if kind is Mapping else "a list of maps"
+        raise ValueError(
+            f"backbone: expected {wanted} from it, got {type(levels).__name__} "
+            f"from {type(backbone).__name__}"
+        )
+    return levels

@@ -7,8 +7,14 @@ import torch
 from torch import Tensor
 
 
+def check_tensor(name: str, value: object) -> None:
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{name} must be a tensor, got {type(value)}")
+
+
 def check_boxes(name: str, boxes: Tensor, axes: str = "(..., 4)") -> None:
     """`axes`, "(..., 4)" or "(..., n, 4)", says how many there are at least."""
+    check_tensor(name, boxes)
     if boxes.ndim < axes.count(",") or boxes.shape[-1] != 4:
         raise ValueError(f"{name} must have shape {axes}, got {tuple(boxes.shape)}")
     if boxes.dtype == torch.bool or boxes.is_complex():
@@ -16,12 +22,14 @@ def check_boxes(name: str, boxes: Tensor, axes: str = "(..., 4)") -> None:
 
 
 def check_floating(name: str, values: Tensor) -> None:
+    check_tensor(name, values)
     if not values.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {values.dtype}")
 
 
 def check_ndim(name: str, values: Tensor, axes: str) -> None:
     """`axes` names them, as in "(batch, channels, height, width)"."""
+    check_tensor(name, values)
     if values.ndim != axes.count(",") + 1:
         raise ValueError(f"{name} must have shape {axes}, got {tuple(values.shape)}")
 

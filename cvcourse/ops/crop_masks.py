@@ -30,6 +30,7 @@ def crop_masks(
     """
     check_ndim("masks", masks, "(objects, height, width)")
     check_boxes("boxes", boxes)
+    check_ndim("index", index, "(n)")
     check_same_length("boxes", boxes, "index", index)
     values, boxes = as_float(masks, boxes)
     rois = torch.cat((index[:, None].to(boxes.dtype), boxes), dim=1)  # (n, 5)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int64, Num
 from torch import Tensor
 
-from cvcourse.ops._checks import pair
+from cvcourse.ops._checks import check_tensor, pair
 
 
 def max_unpool(
@@ -34,6 +34,8 @@ def max_unpool(
 
     Reference: Badrinarayanan et al., SegNet, 2015, arXiv:1511.00561.
     """
+    check_tensor("input", input)
+    check_tensor("indices", indices)
     if input.ndim not in (3, 4):
         raise ValueError(
             "input must have shape (batch, channels, height, width) or (channels, height, width), "

@@ -64,9 +64,9 @@ def batched_nms(
 
     Raises ValueError as `nms` does, and for `idxs` that are not integers.
     """
+    check_ndim("idxs", idxs, "(n)")
     if idxs.is_floating_point() or idxs.is_complex() or idxs.dtype == torch.bool:
         raise ValueError(f"idxs must be integers, got {idxs.dtype}")
-    check_ndim("idxs", idxs, "(n)")
     check_same_length("boxes", boxes, "idxs", idxs)
     return _suppress(boxes, scores, idxs, iou_threshold, max_output)
 

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from cvcourse.ops._checks import as_float
+from cvcourse.ops._checks import as_float, check_tensor
 
 
 def polygons_to_masks(
@@ -24,6 +24,7 @@ def polygons_to_masks(
     edge belongs to one side only: polygons that share an edge share no pixel. A polygon with a
     corner that is not finite is empty. Half precision is computed in float32.
     """
+    check_tensor("polygons", polygons)
     if polygons.ndim != 3 or polygons.shape[2] != 2:
         raise ValueError(f"polygons: expected shape (n, vertices, 2), got {tuple(polygons.shape)}")
     height, width = size

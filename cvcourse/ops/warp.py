@@ -37,6 +37,7 @@ def warp(
     """
     check_ndim("image", image, "(batch, channels, height, width)")
     check_floating("image", image)
+    check_floating("flow", flow)
     check_choice("padding", padding, PADDINGS)
     if flow.shape != (image.shape[0], 2, *image.shape[2:]):
         raise ValueError(
@@ -62,6 +63,7 @@ def warp_is_inside(
     Raises ValueError for a `flow` that is not (batch, 2, height, width).
     """
     check_ndim("flow", flow, "(batch, 2, height, width)")
+    check_floating("flow", flow)
     if flow.shape[1] != 2:
         raise ValueError(f"flow must have two channels, x and y, got {flow.shape[1]}")
     x, y = _targets(*as_float(flow))

@@ -1,5 +1,7 @@
 """What a hostile caller hands in: each gets a documented value or an error that names it."""
 
+import inspect
+
 import pytest
 import torch
 
@@ -80,3 +82,16 @@ def test_too_high_a_label_is_named_in_any_integer_dtype(dtype):
     for loss in (losses.softmax_focal_loss, losses.dice_loss, losses.lovasz_softmax_loss):
         with pytest.raises(ValueError, match=r"target must have values in \[0, 2\], got 300"):
             loss(LOGITS, target)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES | MINERS))
+def test_arrays_of_numpy_are_named(name):
+    inputs, loss = (LOSSES | MINERS)[name](), getattr(losses, name)
+    for i, (argument, value) in enumerate(
+        zip(inspect.signature(loss).parameters, inputs, strict=False)
+    ):
+        if not tensors(value):
+            continue
+        array = [x.numpy() for x in value] if isinstance(value, list) else value.numpy()
+        with pytest.raises(ValueError, match=rf"^{argument}(\[0\])? must .*tensor.*, got "):
+            loss(*inputs[:i], array, *inputs[i + 1 :])

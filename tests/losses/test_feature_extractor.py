@@ -7,7 +7,9 @@ from torch import nn
 
 from cvcourse.losses import FeatureExtractor, perceptual_loss
 from cvcourse.losses.feature_extractor import IMAGENET_MEAN, IMAGENET_STD
+from cvcourse.models import resnet18, vgg16
 from tests.losses.helpers import refuses
+from tests.models import golden
 
 
 def backbone():
@@ -30,8 +32,52 @@ def test_features_in_the_order_asked_for():
 
 
 def test_in_place_activations_do_not_corrupt_features():
-    (before,) = FeatureExtractor(backbone(), ["0"])(torch.rand(1, 3, 8, 8))
+    network, images = backbone().eval(), torch.rand(1, 3, 8, 8)
+    (before,) = FeatureExtractor(network, ["0"])(images)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     assert (before < 0).any()
+    torch.testing.assert_close(before, network[0]((images - mean) / std))
+
+
+class AddsInPlace(nn.Module):
+    """As our ResNet's blocks do: what its first layer gives is overwritten by plain arithmetic."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.idle = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.first(x).add_(100).view(-1).zero_()
+
+
+def test_in_place_arithmetic_does_not_corrupt_features():
+    network, images = AddsInPlace(), torch.rand(1, 3, 4, 4)
+    extractor = FeatureExtractor(network, ["first"], mean=[0.0] * 3, std=[1.0] * 3)
+    images.requires_grad_()
+    (feature,) = extractor(images)
+    torch.testing.assert_close(feature, network.first(images))
+    (gradient,) = torch.autograd.grad(feature.sum(), images)
+    torch.testing.assert_close(
+        gradient, torch.autograd.grad(network.first(images).sum(), images)[0]
+    )
+
+
+@pytest.mark.parametrize("make", [resnet18, lambda: vgg16()], ids=["resnet18", "vgg16"])
+def test_every_layer_of_our_networks_gives_what_it_gave(make):
+    """Against the same layers listened to from outside, whose outputs are copied at once."""
+    torch.manual_seed(0)
+    network, images = make().eval(), torch.rand(1, 3, 32, 32)
+    network = network.features if hasattr(network, "classifier") else network
+    names = [n for n, module in network.named_modules() if n and not list(module.children())]
+    seen = golden.capture(network, names)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    with torch.no_grad():
+        network((images - mean) / std)
+        features = FeatureExtractor(network, names)(images)
+    for name, feature in zip(names, features, strict=True):
+        torch.testing.assert_close(
+            feature, seen[name], msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_yours_is_left_as_it_was():
@@ -89,6 +135,12 @@ def test_bad_input():
         FeatureExtractor(backbone(), ["0"], std=[1.0, 1.0, 0.0])
     with refuses("std"):
         FeatureExtractor(backbone(), ["0"], std=[1.0])
+    with refuses("layers"):
+        FeatureExtractor(AddsInPlace(), ["first", "idle"])(torch.rand(1, 3, 4, 4))
+    with refuses("layers"):
+        FeatureExtractor(nn.Sequential(nn.MaxPool2d(2, return_indices=True)), ["0"])(
+            torch.rand(1, 3, 4, 4)
+        )
     extractor = FeatureExtractor(backbone(), ["0"])
     with refuses("images"):
         extractor(torch.rand(3, 8, 8))

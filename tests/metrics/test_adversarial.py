@@ -1,5 +1,6 @@
 """What a hostile caller hands in: each gets a documented value or an error that names it."""
 
+import inspect
 import math
 
 import numpy as np
@@ -130,3 +131,48 @@ def test_thresholds_may_be_a_tensor():
     )
     assert result["map"] == result["map_50"] == result["map_75"]
     assert result["map"] == pytest.approx(1)
+
+
+MAP = torch.rand(2, 8) < 0.5
+SCORES = torch.tensor([0.9, 0.8])
+CALLS = [
+    ("average_precision", (torch.tensor([1.0, 0.5]), torch.tensor([0.5, 1.0]))),
+    ("boundary_iou", (MAP, MAP)),
+    ("confusion_matrix", (LABELS, LABELS, 2)),
+    ("endpoint_error", (FLOW, FLOW, FLOW[:, 0] == 0)),
+    ("flow_outlier_rate", (FLOW, FLOW, FLOW[:, 0] == 0)),
+    ("match_detections", (BOXES, SCORES[:1], BOXES)),
+    ("mean_average_precision_at_r", ITEMS),
+    ("mean_iou", (LABELS, LABELS, 2)),
+    ("mean_iou", (torch.eye(2),)),
+    ("precision_recall_curve", (SCORES, SCORES > 0, 3)),
+    ("psnr", (IMAGES, IMAGES)),
+    ("recall_at_k", ITEMS),
+    ("ssim", (IMAGES, IMAGES)),
+    ("topk_accuracy", (torch.rand(2, 3), LABELS)),
+]
+
+
+@pytest.mark.parametrize(("name", "inputs"), CALLS)
+def test_arrays_of_numpy_are_named(name, inputs):
+    function = getattr(metrics, name)
+    for i, (argument, value) in enumerate(
+        zip(inspect.signature(function).parameters, inputs, strict=False)
+    ):
+        if isinstance(value, torch.Tensor):
+            with pytest.raises(ValueError, match=f"^{argument} must be a tensor, got .*ndarray"):
+                function(*inputs[:i], value.numpy(), *inputs[i + 1 :])
+
+
+def test_arrays_of_numpy_in_a_gallery_are_named():
+    for name, gallery, labels in (
+        ("gallery", ITEMS[0].numpy(), ITEMS[1]),
+        ("gallery_labels", ITEMS[0], ITEMS[1].numpy()),
+    ):
+        with pytest.raises(ValueError, match=f"^{name} must be a tensor"):
+            metrics.recall_at_k(*ITEMS, gallery=gallery, gallery_labels=labels)
+
+
+def test_every_metric_is_here():
+    others = {"bootstrap_interval", "coco_average_precision"}  # take sequences, and say of what
+    assert {name for name, _ in CALLS} == set(metrics.__all__) - others

@@ -41,9 +41,9 @@ def point_mask_head(**options) -> PointRendMaskHead:
     )
 
 
-def polar_mask(**options) -> models.PolarMask:
+def polar_mask(num_classes: int = 3, **options) -> models.PolarMask:
     return models.PolarMask(
-        3,
+        num_classes,
         **{
             "backbone": small_backbone(),
             "rays": 12,

@@ -1,11 +1,13 @@
 """What a hostile caller hands in: each gets a documented value or an error that names it."""
 
+import inspect
 import math
 
 import pytest
 import torch
 
 from cvcourse import ops
+from tests.ops.calls import calls
 
 pytestmark = pytest.mark.as_user
 
@@ -50,3 +52,19 @@ def test_soft_nms_ends_with_scores_of_minus_infinity():
 def test_error_names_the_argument(name, call):
     with pytest.raises(ValueError, match=f"^{name} must"):
         call()
+
+
+@pytest.mark.parametrize("name", sorted(calls()))
+def test_arrays_of_numpy_are_named(name):
+    function, (arguments, options) = getattr(ops, name), calls()[name]
+    for i, (argument, value) in enumerate(
+        zip(inspect.signature(function).parameters, arguments, strict=False)
+    ):
+        if isinstance(value, torch.Tensor):
+            array = value.numpy()
+        elif isinstance(value, list) and isinstance(value[0], torch.Tensor):
+            array = [x.numpy() for x in value]
+        else:
+            continue
+        with pytest.raises(ValueError, match=rf"^{argument} must .*tensor"):
+            function(*arguments[:i], array, *arguments[i + 1 :], **options)

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import conv_norm_act
+from cvcourse.models._blocks import check_at_least, conv_norm_act
 
 
 class Stage(NamedTuple):
@@ -184,6 +184,7 @@ class EfficientNet(nn.Module):
         dropout: float = 0.2,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         trunk = EfficientNetFeatures(
             stages=stages, width=width, depth=depth, drop_path=drop_path, norm=norm

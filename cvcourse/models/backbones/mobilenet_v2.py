@@ -15,7 +15,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import conv_norm_act
+from cvcourse.models._blocks import check_at_least, conv_norm_act
 from cvcourse.models.backbones.efficientnet import scale_channels
 
 
@@ -129,6 +129,7 @@ class MobileNetV2(nn.Module):
         dropout: float = 0.2,
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         trunk = MobileNetV2Features(stages=stages, width=width, norm=norm)
         last = scale_channels(1280, max(1.0, width))

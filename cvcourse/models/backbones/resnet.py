@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least
+
 
 class BasicBlock(nn.Module):
     """3×3, 3×3, plus the input (projected by a strided 1×1 where shapes differ)."""
@@ -186,6 +188,7 @@ class ResNet(ResNetFeatures):
         norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
         dilate: Sequence[bool] | None = None,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__(block=block, depths=depths, width=width, norm=norm, dilate=dilate)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(self.out_channels[-1], num_classes)

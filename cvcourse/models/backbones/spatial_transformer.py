@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least
 from cvcourse.ops._checks import as_float
 
 
@@ -133,6 +134,8 @@ class SpatialTransformerNetwork(nn.Module):
         crop_size: int | None = None,
     ) -> None:
         super().__init__()
+        check_at_least("num_classes", num_classes)
+        self.image_shape = (in_channels, image_size, image_size)
         self.crop_size = image_size if crop_size is None else crop_size
         if image_size < 18 or self.crop_size < 16:
             raise ValueError(
@@ -148,6 +151,11 @@ class SpatialTransformerNetwork(nn.Module):
         self, images: Float[Tensor, "batch channels height width"]
     ) -> tuple[Float[Tensor, "batch channels crop crop"], Float[Tensor, "batch 2 3"]]:
         """What the classifier sees, and the `theta` it was cut out with."""
+        if images.shape[1:] != self.image_shape:
+            raise ValueError(
+                f"images: expected each of {self.image_shape}, as in_channels and image_size say, "
+                f"got {tuple(images.shape[1:])}"
+            )
         theta = self.localisation(images)
         return bilinear_sample(images, affine_grid(theta, self.crop_size, self.crop_size)), theta
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least
+
 VGG16_STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
@@ -53,6 +55,7 @@ class VGG(nn.Module):
         hidden: int = 4096,
         dropout: float = 0.5,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         self.features = vgg_features(stages, batch_norm=batch_norm)
         self.avgpool = nn.AdaptiveAvgPool2d(7)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from cvcourse.ops._checks import as_float, is_binary, what_is_in
+from cvcourse.ops._checks import as_float, check_tensor, is_binary, what_is_in
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -39,7 +39,8 @@ class ImagePreparation:
         min_size: length of the shorter side; of several, one is drawn for each picture while
             training and the last one holds otherwise. None leaves pictures as they are.
         max_size: the longer side is never longer.
-        mean, std: of each channel, subtracted and divided by.
+        mean, std: of each channel, subtracted and divided by. Where they are those of pictures
+            between 0 and 1, the first pictures are looked at: 0 to 255 is an error.
         size_divisible: height and width of the batch are padded to multiples of it.
     """
 
@@ -56,6 +57,7 @@ class ImagePreparation:
         self.max_size = max_size
         self.mean, self.std = mean, std
         self.size_divisible = size_divisible
+        self.looked = max(*mean, *std) > 1  # of pictures that are not between 0 and 1
 
     def __call__(
         self,
@@ -65,6 +67,9 @@ class ImagePreparation:
         training: bool,
     ) -> tuple[ImageBatch, list[dict[str, Tensor]] | None]:
         check_images(images, channels=len(self.mean))
+        if not self.looked:  # at the first pictures alone, since a GPU has to wait for it
+            check_range(images)
+            self.looked = True
         original_sizes = [tuple(image.shape[-2:]) for image in images]
         sizes = [self._new_size(*size, training) for size in original_sizes]
         mean = images[0].new_tensor(self.mean)[:, None, None]
@@ -119,11 +124,22 @@ def check_images(images: Sequence[Tensor], *, channels: int) -> None:
     if len(images) == 0:
         raise ValueError("images: expected at least one")
     for i, image in enumerate(images):
+        check_tensor(f"images[{i}]", image)
         sound = image.ndim == 3 and image.shape[0] == channels and image.numel() > 0
         if not sound or not image.is_floating_point():
             raise ValueError(
                 f"images[{i}]: expected floats of shape ({channels}, height, width) between 0 and "
                 f"1, got {image.dtype} of shape {tuple(image.shape)}"
+            )
+
+
+def check_range(images: Sequence[Tensor]) -> None:
+    """Raise a `ValueError` for pictures that seem to go from 0 to 255."""
+    for i, image in enumerate(images):
+        if image.amax() > 10:
+            raise ValueError(
+                f"images[{i}]: expected floats between 0 and 1 for this mean and deviation, "
+                f"got {what_is_in(image)}"
             )
 
 
@@ -149,6 +165,8 @@ def check_targets(
         missing = {"boxes", "labels", *(["masks"] if masks else [])} - set(target)
         if missing:
             raise ValueError(f"targets[{i}]: no {sorted(missing)} in {sorted(target)}")
+        for key in ("boxes", "labels", "masks") if masks else ("boxes", "labels"):
+            check_tensor(f"targets[{i}][{key!r}]", target[key])
         boxes = target["boxes"]
         if boxes.ndim != 2 or boxes.shape[1] != 4 or not boxes.is_floating_point():
             raise ValueError(

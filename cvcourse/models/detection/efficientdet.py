@@ -18,6 +18,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cvcourse.losses import sigmoid_focal_loss
+from cvcourse.models._blocks import check_at_least, levels_of
 from cvcourse.models.backbones.efficientnet import VARIANTS, EfficientNetFeatures
 from cvcourse.models.detection._dense import flatten_maps, select_detections
 from cvcourse.models.detection._inputs import (
@@ -148,11 +149,18 @@ class EfficientDet(nn.Module):
         detections_per_img: int = 100,
     ) -> None:
         super().__init__()
+        check_at_least("num_classes", num_classes)
         self.backbone = EfficientNetFeatures(norm=norm) if backbone is None else backbone
+        widths = getattr(self.backbone, "out_channels", None)
+        if not isinstance(widths, Sequence) or len(widths) < backbone_levels:
+            raise ValueError(
+                f"backbone: expected a network from images to {backbone_levels} maps or more, with "
+                f"their `out_channels`, got {type(backbone).__name__} of {widths}"
+            )
         self.backbone_levels = backbone_levels
         if neck is None:
             neck = BiFPN(
-                self.backbone.out_channels[-backbone_levels:],
+                widths[-backbone_levels:],
                 channels,
                 layers=bifpn_layers,
                 levels=levels,
@@ -191,7 +199,7 @@ class EfficientDet(nn.Module):
         batch, targets = self.prepare(
             images, targets if self.training else None, training=self.training
         )
-        maps = self.backbone(batch.tensors)[-self.backbone_levels :]
+        maps = levels_of(self.backbone, batch.tensors, Sequence)[-self.backbone_levels :]
         levels = list(self.neck(maps).values())
         logits = flatten_maps(self.class_net(levels), self.num_classes)  # (B, anchors, K)
         deltas = flatten_maps(self.box_net(levels), 4)  # (B, anchors, 4)

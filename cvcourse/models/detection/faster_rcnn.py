@@ -17,7 +17,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import accept_old_names, conv_norm_act, init_convolutions
+from cvcourse.models._blocks import (
+    accept_old_names,
+    check_at_least,
+    conv_norm_act,
+    init_convolutions,
+    level_channels,
+    levels_of,
+)
 from cvcourse.models.backbones.fpn import ResNetFPN
 from cvcourse.models.detection._anchors import check_anchors, pyramid_anchors
 from cvcourse.models.detection._dense import flatten_maps
@@ -457,6 +464,8 @@ class FasterRCNN(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = ResNetFPN() if backbone is None else backbone
+        check_at_least("num_classes", num_classes, 2)  # the background and one class
+        channels = level_channels(self.backbone)
         self.num_classes = num_classes
         self.prepare = ImagePreparation(
             min_size=min_size,
@@ -466,7 +475,7 @@ class FasterRCNN(nn.Module):
             size_divisible=size_divisible,
         )
         self.rpn = RegionProposalNetwork(
-            self.backbone.out_channels,
+            channels,
             anchor_sizes=anchor_sizes,
             aspect_ratios=aspect_ratios,
             layers=rpn_layers,
@@ -482,7 +491,7 @@ class FasterRCNN(nn.Module):
             positive_fraction=rpn_positive_fraction,
         )
         self.roi_heads = RoIHeads(
-            self.backbone.out_channels,
+            channels,
             num_classes,
             roi_levels=roi_levels,
             roi_canonical_size=roi_canonical_size,
@@ -509,21 +518,21 @@ class FasterRCNN(nn.Module):
     ) -> dict[str, Float[Tensor, ""]]:
         check_targets(images, targets, labels=range(1, self.num_classes))
         batch, targets = self.prepare(images, targets, training=self.training)
-        levels = self.backbone(batch.tensors)
+        levels = levels_of(self.backbone, batch.tensors)
         proposals, _, rpn_losses = self.rpn(batch, list(levels.values()), targets)
         samples = self.roi_heads.sample_regions(proposals, targets)
         return {**self.roi_losses(levels, samples, targets, batch.sizes), **rpn_losses}
 
     def detect(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
         batch, _ = self.prepare(images, training=self.training)
-        levels = self.backbone(batch.tensors)
+        levels = levels_of(self.backbone, batch.tensors)
         proposals, _, _ = self.rpn(batch, list(levels.values()))
         return restore_boxes(self.roi_detections(levels, proposals, batch.sizes), batch)
 
     def propose(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
         """What the first stage alone finds: `boxes` of anything and their `scores`, best first."""
         batch, _ = self.prepare(images, training=self.training)
-        boxes, scores, _ = self.rpn(batch, list(self.backbone(batch.tensors).values()))
+        boxes, scores, _ = self.rpn(batch, list(levels_of(self.backbone, batch.tensors).values()))
         found = [{"boxes": b, "scores": s} for b, s in zip(boxes, scores, strict=True)]
         return restore_boxes(found, batch)
 

@@ -20,7 +20,13 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cvcourse.losses import generalized_box_iou_loss, sigmoid_focal_loss
-from cvcourse.models._blocks import init_convolutions
+from cvcourse.models._blocks import (
+    check_at_least,
+    check_norm,
+    init_convolutions,
+    level_channels,
+    levels_of,
+)
 from cvcourse.models.backbones.fpn import LastLevelP6P7, ResNetFPN
 from cvcourse.models.detection._anchors import pyramid_anchors
 from cvcourse.models.detection._dense import (
@@ -135,9 +141,12 @@ class FCOS(nn.Module):
         if backbone is None:
             backbone = ResNetFPN(levels=(2, 3, 4), extra_levels=LastLevelP6P7())
         self.backbone = backbone
+        check_at_least("num_classes", num_classes)
+        channels = level_channels(backbone)
+        check_norm("head_norm", head_norm, channels)
         self.anchor_sizes = [(size,) for size in anchor_sizes]
         self.head = FCOSHead(
-            backbone.out_channels,
+            channels,
             num_classes,
             layers=head_layers,
             norm=head_norm,
@@ -168,7 +177,7 @@ class FCOS(nn.Module):
         batch, targets = self.prepare(
             images, targets if self.training else None, training=self.training
         )
-        levels = list(self.backbone(batch.tensors).values())
+        levels = list(levels_of(self.backbone, batch.tensors).values())
         outputs = self.head(levels)
         cells, places_per_level = pyramid_anchors(
             levels, batch, self.anchor_sizes, [(1.0,)] * len(self.anchor_sizes)

@@ -17,7 +17,15 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from cvcourse.losses import sigmoid_focal_loss
-from cvcourse.models._blocks import accept_old_names, conv_norm_act, init_convolutions
+from cvcourse.models._blocks import (
+    accept_old_names,
+    check_at_least,
+    check_norm,
+    conv_norm_act,
+    init_convolutions,
+    level_channels,
+    levels_of,
+)
 from cvcourse.models.backbones.fpn import LastLevelP6P7, ResNetFPN
 from cvcourse.models.detection._anchors import check_anchors, pyramid_anchors
 from cvcourse.models.detection._dense import (
@@ -146,10 +154,13 @@ class RetinaNet(nn.Module):
         if backbone is None:
             backbone = ResNetFPN(levels=(2, 3, 4), extra_levels=LastLevelP6P7())
         self.backbone = backbone
+        check_at_least("num_classes", num_classes)
+        channels = level_channels(backbone)
+        check_norm("head_norm", head_norm, channels)
         self.anchor_sizes = anchor_sizes
         self.aspect_ratios, num_anchors = check_anchors(anchor_sizes, aspect_ratios)
         self.head = RetinaNetHead(
-            backbone.out_channels,
+            channels,
             num_anchors,
             num_classes,
             layers=head_layers,
@@ -187,7 +198,7 @@ class RetinaNet(nn.Module):
         batch, targets = self.prepare(
             images, targets if self.training else None, training=self.training
         )
-        levels = list(self.backbone(batch.tensors).values())
+        levels = list(levels_of(self.backbone, batch.tensors).values())
         outputs = self.head(levels)
         anchors, anchors_per_level = pyramid_anchors(
             levels, batch, self.anchor_sizes, self.aspect_ratios

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import accept_old_names, conv_norm_act
+from cvcourse.models._blocks import accept_old_names, conv_norm_act, levels_of
 from cvcourse.models.detection._inputs import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -25,6 +25,7 @@ from cvcourse.models.detection._inputs import (
 )
 from cvcourse.models.detection.faster_rcnn import FasterRCNN, RegionSample
 from cvcourse.ops import crop_masks, multiscale_roi_align, paste_masks
+from cvcourse.ops._checks import check_boxes
 
 
 class MaskHead(nn.Sequential):
@@ -174,8 +175,10 @@ class MaskRCNN(FasterRCNN):
         As detections, one for each box and in their order: `boxes` as given, the likeliest of the
         `labels` besides the background, its `scores`, and `masks`.
         """
+        for i, of_image in enumerate(boxes):
+            check_boxes(f"boxes[{i}]", of_image, "(n, 4)")
         batch, _ = self.prepare(images, training=self.training)
-        levels = self.backbone(batch.tensors)
+        levels = levels_of(self.backbone, batch.tensors)
         resized = [
             resize_boxes(of_image.to(image.device), original_size, size)
             for image, of_image, size, original_size in zip(

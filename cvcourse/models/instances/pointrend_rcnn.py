@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, Shaped
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least, levels_of
 from cvcourse.models.detection._inputs import check_targets
 from cvcourse.models.detection.faster_rcnn import FasterRCNN, restore_boxes
 from cvcourse.models.segmentation.pointrend import (
@@ -103,6 +104,7 @@ class PointRendMaskHead(nn.Module):
         subdivision_points: int = 28 * 28,
     ) -> None:
         super().__init__()
+        check_at_least("num_classes", num_classes)
         self.stride, self.pool_size = stride, pool_size
         self.coarse_head = CoarseMaskHead(
             channels, num_classes, pool_size=pool_size, hidden=coarse_hidden
@@ -271,7 +273,7 @@ class PointRendRCNN(nn.Module):
         detector = self.detector
         check_targets(images, targets, labels=range(1, detector.num_classes), masks=True)
         batch, targets = detector.prepare(images, targets, training=True)
-        levels = detector.backbone(batch.tensors)
+        levels = levels_of(detector.backbone, batch.tensors)
         proposals, _, rpn_losses = detector.rpn(batch, list(levels.values()), targets)
         samples = detector.roi_heads.sample_regions(proposals, targets)
         losses = {**detector.roi_losses(levels, samples, targets, batch.sizes), **rpn_losses}
@@ -288,7 +290,7 @@ class PointRendRCNN(nn.Module):
     def detect(self, images: list[Tensor]) -> list[dict[str, Tensor]]:
         detector = self.detector
         batch, _ = detector.prepare(images, training=False)
-        levels = detector.backbone(batch.tensors)
+        levels = levels_of(detector.backbone, batch.tensors)
         proposals, _, _ = detector.rpn(batch, list(levels.values()))
         found = detector.roi_detections(levels, proposals, batch.sizes)
         boxes = [f["boxes"] for f in found]

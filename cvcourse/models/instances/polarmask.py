@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
 from cvcourse.losses import sigmoid_focal_loss
+from cvcourse.models._blocks import check_at_least, check_norm, level_channels, levels_of
 from cvcourse.models.backbones.fpn import LastLevelP6P7, ResNetFPN
 from cvcourse.models.detection._dense import flatten_maps
 from cvcourse.models.detection._inputs import (
@@ -33,7 +34,7 @@ from cvcourse.models.detection._inputs import (
     resize_boxes,
 )
 from cvcourse.ops import anchor_grid, batched_nms, clip_boxes, masks_to_boxes
-from cvcourse.ops._checks import as_float
+from cvcourse.ops._checks import as_float, check_tensor
 from cvcourse.ops.polygons_to_masks import polygons_to_masks
 
 HeadNorm = partial(nn.GroupNorm, 32)
@@ -43,6 +44,8 @@ def rays_to_polygons(
     centers: Float[Tensor, "n 2"], distances: Float[Tensor, "n rays"]
 ) -> Float[Tensor, "n rays 2"]:
     """The ends (x, y) of rays at equal angles: the first points to +y, later ones turn to +x."""
+    check_tensor("centers", centers)
+    check_tensor("distances", distances)
     centers, distances = as_float(centers, distances)
     angle = torch.arange(distances.shape[1], device=centers.device, dtype=centers.dtype)
     angle = angle * (2 * math.pi / distances.shape[1])
@@ -70,6 +73,8 @@ def masks_to_rays(
     take the farthest contour pixel within 3 degrees of the ray). In float32 at least; a centre of
     nan has rays of 1e-6.
     """
+    check_tensor("masks", masks)
+    check_tensor("centers", centers)
     if masks.dtype != torch.bool:
         raise ValueError(f"masks: expected bool, got {masks.dtype}")
     if step <= 0:
@@ -238,8 +243,11 @@ class PolarMask(nn.Module):
         if backbone is None:
             backbone = ResNetFPN(levels=(2, 3, 4), extra_levels=LastLevelP6P7())
         self.backbone = backbone
+        check_at_least("num_classes", num_classes)
+        channels = level_channels(backbone)
+        check_norm("head_norm", head_norm, channels)
         self.head = PolarMaskHead(
-            backbone.out_channels,
+            channels,
             num_classes,
             rays=rays,
             num_levels=len(strides),
@@ -267,7 +275,7 @@ class PolarMask(nn.Module):
         batch, targets = self.prepare(
             images, targets if self.training else None, training=self.training
         )
-        levels = list(self.backbone(batch.tensors).values())
+        levels = list(levels_of(self.backbone, batch.tensors).values())
         if len(levels) != len(self.strides):
             raise ValueError(
                 f"strides: expected one for each of {len(levels)} levels, got {self.strides}"

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least
 from cvcourse.models.backbones.vgg import VGG16_STAGES
 from cvcourse.models.segmentation.segnet import conv_stage, decode, encode, unpool_by_indices
 
@@ -62,6 +63,7 @@ class DeconvNet(nn.Module):
         fc_kernel: int = 7,
         unpool: Callable[[Tensor, Tensor, Sequence[int]], Tensor] = unpool_by_indices,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         self.fc_kernel, self.unpool = fc_kernel, unpool
         inputs = [3, *(widths[-1] for widths in stages)]

@@ -26,6 +26,8 @@ import torch
 from jaxtyping import Float, Integer
 from torch import Tensor
 
+from cvcourse.ops._checks import as_float, check_floating, check_ndim, check_tensor
+
 
 class Pairwise(NamedTuple):
     """The pairwise term: weights and widths of its two Gaussian kernels.
@@ -67,19 +69,30 @@ def dense_crf(
         exact: with the matrix of all pairs of pixels. None decides by size: up to 1024 pixels.
 
     **Conventions**: parallel updates, like the authors'; unlike `mean_field(sequential=True)` they
-    do not promise that the free energy falls. A pixel has no vote on itself.
+    do not promise that the free energy falls. A pixel has no vote on itself. Computed and returned
+    in float32 at least, under autocast too. An empty batch gives an empty batch.
+    Raises ValueError for shapes that do not fit, and logits, images or compatibility of integers.
     """
+    for name, maps in (("logits", logits), ("images", images)):
+        check_floating(name, maps)
+        check_ndim(name, maps, "(batch, channels, height, width)")
     if images.shape[0] != logits.shape[0] or images.shape[-2:] != logits.shape[-2:]:
         raise ValueError(
             "images: expected the batch, height and width of logits, got "
             f"{tuple(images.shape)} for {tuple(logits.shape)}"
         )
     classes = logits.shape[1]
-    if compatibility is not None and compatibility.shape != (classes, classes):
-        raise ValueError(
-            f"compatibility: expected shape {(classes, classes)}, got {tuple(compatibility.shape)}"
-        )
+    if compatibility is not None:
+        check_floating("compatibility", compatibility)
+        if compatibility.shape != (classes, classes):
+            raise ValueError(
+                f"compatibility: expected shape {(classes, classes)}, "
+                f"got {tuple(compatibility.shape)}"
+            )
     _check(pairwise, iterations)
+    logits, images = as_float(logits, images)
+    if not len(logits):
+        return logits.softmax(1)
     if exact is None:
         exact = logits.shape[-2] * logits.shape[-1] <= 1024
     marginals = []
@@ -88,8 +101,9 @@ def dense_crf(
             kernel = pairwise_kernel(image, pairwise)
             q = mean_field(unary, kernel, compatibility=compatibility, iterations=iterations)
         else:
-            votes = _filtered_votes(image, pairwise)
-            q = _parallel_updates(unary, votes, compatibility, iterations)
+            with _full_precision(image):
+                votes = _filtered_votes(image, pairwise)
+                q = _parallel_updates(unary, votes, compatibility, iterations)
         marginals.append(q)
     return torch.stack(marginals).view_as(logits)
 
@@ -97,8 +111,10 @@ def dense_crf(
 def pairwise_kernel(
     image: Float[Tensor, "channels height width"], pairwise: Pairwise = DEFAULT
 ) -> Float[Tensor, "pixels pixels"]:
-    """k(i, j) for all pairs of pixels, row by row; 0 on the diagonal."""
+    """k(i, j) for all pairs of pixels, row by row; 0 on the diagonal. In float32 at least."""
+    check_floating("image", image)
     _check(pairwise, iterations=0)
+    (image,) = as_float(image)
     height, width = image.shape[-2:]
     y, x = torch.meshgrid(
         torch.arange(height, device=image.device, dtype=image.dtype),
@@ -135,7 +151,8 @@ def crf_energy(
     compatibility: Float[Tensor, "classes classes"] | None = None,
 ) -> Float[Tensor, "*batch"]:
     """E(x) of labellings; the distribution is `exp(-E) / Z`."""
-    compatibility = _potts(unary) if compatibility is None else compatibility
+    check_tensor("labels", labels)
+    unary, kernel, compatibility = _in_one_dtype(unary, kernel, compatibility)
     labels = labels.long()
     penalty = compatibility[labels[..., :, None], labels[..., None, :]]  # (..., pixels, pixels)
     own = unary[labels, torch.arange(unary.shape[1], device=unary.device)]
@@ -153,8 +170,10 @@ def free_energy(
 
     Mean field seeks its minimum; with `-log Z` it bounds what no Q can pass.
     """
-    compatibility = _potts(unary) if compatibility is None else compatibility
-    mean_energy = (q * unary).sum() + (q * (compatibility @ q @ kernel)).sum() / 2
+    check_floating("q", q)
+    q, unary, kernel, compatibility = as_float(q, *_in_one_dtype(unary, kernel, compatibility))
+    with _full_precision(q):
+        mean_energy = (q * unary).sum() + (q * (compatibility @ q @ kernel)).sum() / 2
     return mean_energy + torch.xlogy(q, q).sum()
 
 
@@ -171,15 +190,16 @@ def mean_field(
     One at a time, each update is the minimum of `free_energy` over that pixel's Q, so the free
     energy never rises; all at once is what is fast.
     """
-    if not sequential:
-        return _parallel_updates(unary, lambda q: q @ kernel, compatibility, iterations)
-    compatibility = _potts(unary) if compatibility is None else compatibility
-    q = list((-unary).softmax(0).unbind(1))
-    for _ in range(iterations):
-        for i in range(len(q)):
-            vote = torch.stack(q, dim=1) @ kernel[:, i]  # (classes,)
-            q[i] = (-unary[:, i] - compatibility @ vote).softmax(0)
-    return torch.stack(q, dim=1)
+    unary, kernel, compatibility = _in_one_dtype(unary, kernel, compatibility)
+    with _full_precision(unary):
+        if not sequential:
+            return _parallel_updates(unary, lambda q: q @ kernel, compatibility, iterations)
+        q = list((-unary).softmax(0).unbind(1))
+        for _ in range(iterations):
+            for i in range(len(q)):
+                vote = torch.stack(q, dim=1) @ kernel[:, i]  # (classes,)
+                q[i] = (-unary[:, i] - compatibility @ vote).softmax(0)
+        return torch.stack(q, dim=1)
 
 
 def _parallel_updates(
@@ -188,11 +208,25 @@ def _parallel_updates(
     compatibility: Float[Tensor, "classes classes"] | None,
     iterations: int,
 ) -> Float[Tensor, "classes pixels"]:
-    compatibility = _potts(unary) if compatibility is None else compatibility
+    compatibility = _potts(unary) if compatibility is None else compatibility.to(unary.dtype)
     q = (-unary).softmax(0)
     for _ in range(iterations):
         q = (-unary - compatibility @ votes(q)).softmax(0)
     return q
+
+
+def _full_precision(values: Tensor) -> torch.autocast:
+    """Within which matrices are multiplied in their own dtype."""
+    return torch.autocast(values.device.type, enabled=False)
+
+
+def _in_one_dtype(
+    unary: Tensor, kernel: Tensor, compatibility: Tensor | None
+) -> tuple[Tensor, ...]:
+    """All three in float32 at least; without `compatibility` Potts' model."""
+    for name, values in (("unary", unary), ("kernel", kernel)):
+        check_floating(name, values)
+    return as_float(unary, kernel, _potts(unary) if compatibility is None else compatibility)
 
 
 def _potts(unary: Tensor) -> Tensor:

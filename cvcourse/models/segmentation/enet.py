@@ -25,7 +25,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, Num
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least
 from cvcourse.ops import max_unpool
+from cvcourse.ops._checks import as_float, check_tensor
 
 
 def norm(channels: int) -> nn.BatchNorm2d:
@@ -188,6 +190,7 @@ class ENet(nn.Module):
         widths: Sequence[int] = (16, 64, 128),
         dropout: tuple[float, float] = (0.01, 0.1),
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         if len(widths) != 3 or any(width % 4 for width in widths):
             raise ValueError(f"widths: expected three multiples of 4, got {widths}")
@@ -239,7 +242,12 @@ def enet_class_weights(
     Args:
         pixels: how many pixels (or what share) each class has in the training set.
         c: more than 1; 1.02 bounds the weights between 1.4 and 50.5.
+
+    **Conventions**: without any pixel every share is 0. float32 at least.
     """
+    check_tensor("pixels", pixels)
     if c <= 1:
         raise ValueError(f"c: expected more than 1, got {c}")
-    return 1 / torch.log(c + pixels / pixels.sum())
+    (pixels,) = as_float(pixels)
+    total = pixels.sum()
+    return 1 / torch.log(c + pixels / total.masked_fill(total == 0, 1))

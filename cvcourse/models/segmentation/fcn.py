@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least
 from cvcourse.models.backbones.vgg import VGG, VGG16_STAGES, vgg_features
 
 
@@ -88,6 +89,7 @@ class FCN(nn.Module):
         batch_norm: bool = False,
         dropout: float = 0.5,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         if stride not in (32, 16, 8):
             raise ValueError(f"stride: expected 32, 16 or 8, got {stride}")

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import conv_norm_act
+from cvcourse.models._blocks import check_at_least, conv_norm_act
 from cvcourse.models.backbones.resnet import Bottleneck, ResNetFeatures
 
 
@@ -66,6 +66,7 @@ class FCNResNet(nn.Module):
         aux_loss: bool = True,
         dropout: float = 0.1,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         if len(depths) < 2:
             raise ValueError(f"depths: expected two stages or more, got {depths}")

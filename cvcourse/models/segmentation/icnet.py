@@ -17,8 +17,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import conv_norm_act
+from cvcourse.models._blocks import check_at_least, conv_norm_act
 from cvcourse.models.segmentation._loss import pixel_cross_entropy
+from cvcourse.ops._checks import check_tensor
 
 
 class Bottleneck(nn.Module):
@@ -117,6 +118,7 @@ class ICNet(nn.Module):
     def __init__(
         self, num_classes: int = 19, *, width: int = 32, depths: Sequence[int] = (3, 4, 6, 3)
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         if len(depths) != 4 or depths[1] < 2:
             raise ValueError(
@@ -152,6 +154,7 @@ class ICNet(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> tuple[Float[Tensor, "batch c16 h16 w16"], Float[Tensor, "batch c8 h8 w8"], Tensor]:
         """What label guidance classifies: features at strides 16, 8 and 4."""
+        check_tensor("images", images)
         sub2 = self.conv3_1(self.conv2(self.stem(half(images))))  # (B, 8w, H/16, W/16)
         sub4 = self.conv5(self.conv4(self.conv3(half(sub2))))  # (B, 32w, H/32, W/32)
         sub4 = self.conv5_4(self.pyramid_pooling(sub4))  # (B, 8w, H/32, W/32)
@@ -202,6 +205,7 @@ def label_guidance_loss(
     """
     if len(logits) != len(weights):
         raise ValueError(f"weights: expected one for each of {len(logits)} logits, got {weights}")
+    check_tensor("target", target)
     total = logits[0].new_zeros(())
     for branch, weight in zip(logits, weights, strict=True):
         small = F.interpolate(target[:, None].float(), size=branch.shape[-2:])[:, 0].long()

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from cvcourse.ops._checks import check_tensor
+
 
 @torch.no_grad()
 def overlap_tile(
@@ -40,6 +42,7 @@ def overlap_tile(
     is smaller than the margin. With the model's own margin and stride, and in evaluation mode, the
     result equals one pass over the mirrored picture wherever that pass saw no zero padding.
     """
+    check_tensor("images", images)
     for name, value, least in (
         ("tile", tile, stride),
         ("margin", margin, 0),

@@ -21,10 +21,16 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64, Integer
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import conv_norm_act
+from cvcourse.models._blocks import (
+    check_at_least,
+    check_norm,
+    conv_norm_act,
+    level_channels,
+    levels_of,
+)
 from cvcourse.models.backbones.fpn import ResNetFPN
 from cvcourse.models.segmentation._loss import pixel_cross_entropy
-from cvcourse.ops._checks import as_float
+from cvcourse.ops._checks import as_float, check_tensor
 
 CoarseNorm = partial(nn.GroupNorm, 32)
 
@@ -245,7 +251,9 @@ class PointRendSemantic(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = ResNetFPN() if backbone is None else backbone
-        channels = self.backbone.out_channels
+        check_at_least("num_classes", num_classes)
+        check_norm("coarse_norm", coarse_norm, coarse_channels)
+        channels = level_channels(self.backbone)
         self.levels, self.size_divisible = levels, size_divisible
         self.coarse_head = SemanticFPNHead(
             channels,
@@ -270,7 +278,7 @@ class PointRendSemantic(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> tuple[Float[Tensor, "batch classes h w"], Float[Tensor, "batch channels h w"]]:
         """Coarse logits and the features that points are read from; `images` already padded."""
-        pyramid = self.backbone(images)
+        pyramid = levels_of(self.backbone, images)
         levels = [pyramid[name] for name in self.levels]
         return self.coarse_head(levels), levels[0]
 
@@ -298,6 +306,7 @@ class PointRendSemantic(nn.Module):
         ignore_index: int = -100,
     ) -> dict[str, Float[Tensor, ""]]:
         """Cross-entropy of the enlarged coarse logits, `coarse`, and of the points, `points`."""
+        check_tensor("target", target)
         if target.shape != (len(images), *images.shape[-2:]):
             raise ValueError(
                 "target: expected the batch, height and width of images, got "

@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from cvcourse.ops._checks import check_floating
+
 
 class ReceptiveField(NamedTuple):
     """Along one axis, output i sees `size` inputs, the first of them at `start + i * jump`."""
@@ -63,6 +65,7 @@ def gradient_footprint(
     averaged over images and input channels. Leave batch normalisation in evaluation mode, or its
     statistics connect every pixel with every other.
     """
+    check_floating("images", images)
     images = images.detach().requires_grad_()
     with torch.enable_grad():
         maps = model(images)

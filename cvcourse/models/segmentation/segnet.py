@@ -19,8 +19,10 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from cvcourse.models._blocks import check_at_least
 from cvcourse.models.backbones.vgg import VGG16_STAGES
 from cvcourse.ops import max_unpool
+from cvcourse.ops._checks import check_tensor
 
 
 def conv_bn_relu(in_channels: int, out_channels: int, kernel_size: int = 3) -> list[nn.Module]:
@@ -96,6 +98,7 @@ class SegNet(nn.Module):
         stages: Sequence[Sequence[int]] = VGG16_STAGES,
         unpool: Callable[[Tensor, Tensor, Sequence[int]], Tensor] = unpool_by_indices,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         self.unpool = unpool
         encoder, decoder, channels = [], [], 3
@@ -136,6 +139,7 @@ class SegNetBasic(nn.Module):
         width: int = 64,
         unpool: Callable[[Tensor, Tensor, Sequence[int]], Tensor] = unpool_by_indices,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         self.unpool = unpool
         self.norm = nn.LocalResponseNorm(5, alpha=1e-4, beta=0.75)
@@ -151,5 +155,6 @@ class SegNetBasic(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch classes height width"]:
+        check_tensor("images", images)
         x, poolings = encode(self.norm(images), self.encoder)
         return self.classifier(decode(x, self.decoder, poolings, self.unpool))

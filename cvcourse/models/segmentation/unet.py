@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor, nn
 
-from cvcourse.ops._checks import signed
+from cvcourse.models._blocks import check_at_least
+from cvcourse.ops._checks import check_tensor, signed
 
 
 def double_conv(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -55,6 +56,7 @@ class UNet(nn.Module):
         widths: Sequence[int] = (64, 128, 256, 512, 1024),
         dropout: float = 0.5,
     ) -> None:
+        check_at_least("num_classes", num_classes)
         super().__init__()
         if len(widths) < 2:
             raise ValueError(f"widths: expected two levels or more, got {widths}")
@@ -131,6 +133,7 @@ def separation_weights(
     cells that touch need background between them. It is left out more than `8 sigma` from a cell,
     where it is below `w0 * 1e-13`.
     """
+    check_tensor("instances", instances)
     if instances.ndim != 2:
         raise ValueError(f"instances: expected (height, width), got {tuple(instances.shape)}")
     if sigma <= 0:

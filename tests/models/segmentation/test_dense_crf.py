@@ -251,6 +251,59 @@ class TestDenseCRF:
         with pytest.raises(ValueError, match=message):
             dense_crf(logits, image, pairwise, exact=False)
 
+    @pytest.mark.parametrize("exact", [True, False])
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32], ids=str)
+    def test_labels_are_those_of_float64_in_any_precision_and_under_autocast(self, dtype, exact):
+        """320 columns: from 256 on, bfloat16 has one place for two of them."""
+        image = formula_tensor("image", (1, 3, 3, 320)).to(dtype)
+        logits = formula_tensor("logits", (1, 3, 3, 320), -2, 2).to(dtype)
+        options = {"iterations": 3, "exact": exact}
+        want = dense_crf(logits.double(), image.double(), SMALL, **options)
+        autocast = torch.float16 if dtype == torch.float16 else torch.bfloat16
+        for enabled in (False, True):
+            with torch.autocast("cpu", dtype=autocast, enabled=enabled):
+                got = dense_crf(logits, image, SMALL, **options)
+            assert got.dtype == torch.float32
+            torch.testing.assert_close(got.double(), want, rtol=0, atol=2e-4)
+
+    def test_parts_under_autocast_and_of_several_dtypes(self):
+        unary, kernel, labels, energy = tiny()
+        q = mean_field(unary, kernel)
+        for part in (unary.float(), unary):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                for sequential in (False, True):
+                    got = mean_field(part, kernel.float(), sequential=sequential)
+                    want = mean_field(unary, kernel, sequential=sequential)
+                    torch.testing.assert_close(got.double(), want, rtol=0, atol=1e-5)
+                got = free_energy(q, part, kernel.float()), free_energy(q.float(), part, kernel)
+                assert float(got[0]) == pytest.approx(float(free_energy(q, unary, kernel)))
+                assert float(got[1]) == pytest.approx(float(free_energy(q, unary, kernel)))
+                got = crf_energy(labels, part, kernel.float())
+                torch.testing.assert_close(got.double(), energy, rtol=1e-5, atol=1e-5)
+
+    def test_logits_images_and_costs_of_several_dtypes(self):
+        image, logits, _ = noisy_square(8)
+        want = dense_crf(logits.double(), image.double(), compatibility=unequal_costs())
+        for pair in ((logits.float(), image.double()), (logits.double(), image.float())):
+            got = dense_crf(*pair, compatibility=unequal_costs().float())
+            torch.testing.assert_close(got, want, rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize("exact", [True, False, None])
+    def test_an_empty_batch(self, exact):
+        q = dense_crf(torch.zeros(0, 3, 4, 5), torch.zeros(0, 3, 4, 5), exact=exact)
+        assert q.shape == (0, 3, 4, 5)
+
+    @pytest.mark.as_user
+    @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64], ids=str)
+    def test_pictures_of_integers_are_refused(self, dtype):
+        image, logits, _ = noisy_square(8)
+        with pytest.raises(ValueError, match=f"images must be floating point, got {dtype}"):
+            dense_crf(logits, (255 * image).to(dtype))
+        with pytest.raises(ValueError, match=f"logits must be floating point, got {dtype}"):
+            dense_crf(logits.to(dtype), image)
+        with pytest.raises(ValueError, match=f"image must be floating point, got {dtype}"):
+            pairwise_kernel((255 * image[0]).to(dtype))
+
     @pytest.mark.as_user
     def test_other_bad_arguments_are_named(self):
         image, logits, _ = noisy_square(8)

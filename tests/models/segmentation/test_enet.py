@@ -139,6 +139,16 @@ class TestClassWeights:
         weights = enet_class_weights(torch.tensor([5.0, 0.0]))
         assert [round(w, 1) for w in weights.tolist()] == [1.4, 50.5]
 
+    def test_without_pixels_every_share_is_zero(self):
+        expected = torch.full((3,), 1 / math.log(1.02))
+        for dtype in (torch.int64, torch.float32, torch.float16):
+            torch.testing.assert_close(enet_class_weights(torch.zeros(3, dtype=dtype)), expected)
+
+    def test_counts_beyond_half_precision(self):
+        """60,000 + 60,000 is infinite in float16."""
+        weights = enet_class_weights(torch.tensor([60000.0, 60000.0]).half())
+        torch.testing.assert_close(weights, torch.full((2,), 1 / math.log(1.52)))
+
     @pytest.mark.as_user
     def test_c_that_divides_by_zero_is_refused(self):
         with pytest.raises(ValueError, match=r"c: expected more than 1, got 1\.0"):
