@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from cvcourse.ops._checks import check_tensor, signed
+from cvcourse.ops._checks import check_tensor, is_plain, signed
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -79,11 +78,6 @@ def check_embeddings(embeddings: Tensor, labels: Tensor) -> None:
     check_integers("labels", labels)
 
 
-def values_are_free(tensor: Tensor) -> bool:
-    """Values can be looked at: neither a wait for the GPU nor a break in a compiled graph."""
-    return tensor.device.type == "cpu" and not torch.compiler.is_compiling()
-
-
 def is_ignored(labels: Tensor, ignore_index: int) -> Tensor:
     """Where `labels` are `ignore_index`; in eight bits, -100 would equal 156."""
     return (labels if labels.is_floating_point() else labels.long()) == ignore_index
@@ -91,7 +85,7 @@ def is_ignored(labels: Tensor, ignore_index: int) -> Tensor:
 
 def check_values(name: str, tensor: Tensor, high: int, ignore_index: int | None = None) -> None:
     """Values in [0, high], nan, or `ignore_index`; looked at on the CPU only."""
-    if not values_are_free(tensor) or not tensor.numel():
+    if not is_plain(tensor) or not tensor.numel():
         return
     tensor = signed(tensor)
     smallest, largest = tensor.aminmax()

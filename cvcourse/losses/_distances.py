@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvcourse.losses._reduce import accumulator, at_least_float32, inner_products
+from cvcourse.ops._checks import is_transformed
 
 
 def prepare(embeddings: Tensor, normalize: bool) -> Tensor:
@@ -21,6 +22,8 @@ def pair_masks(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 def pairwise_distances(x: Tensor) -> Tensor:
     """(N, D) -> (N, N), exact enough for pairs that are close together and far from the origin."""
+    if is_transformed():
+        return distances(x[:, None], x)
     return _PairwiseDistances.apply(x)
 
 

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from cvcourse.ops._checks import is_plain
+
 
 def lovasz_extension(
     scores: Tensor, foreground: Tensor, ignored: Tensor | None, count_absent: bool
@@ -15,7 +17,7 @@ def lovasz_extension(
     each error with the rise at its pixel. Without any foreground it is the largest error, or 0
     unless `count_absent`.
     """
-    if _can_pack(scores):
+    if scores.dtype == torch.float32 and is_plain(scores):
         return _PackedExtension.apply(scores, foreground, ignored, count_absent)
     errors, _ = _errors(scores, foreground, ignored)
     errors, order = errors.flatten(1).sort(dim=1, descending=True, stable=True)
@@ -47,11 +49,6 @@ def _jaccard_rise(truth: Tensor, total: Tensor) -> Tensor:
     rise = torch.addcmul(intersection, truth, before) / (union - 1) / union
     rise[..., :1] = 1 / union[..., :1]
     return rise
-
-
-def _can_pack(scores: Tensor) -> bool:
-    on_cpu = scores.device.type == "cpu" and not torch.compiler.is_compiling()
-    return on_cpu and scores.dtype == torch.float32
 
 
 class _PackedExtension(torch.autograd.Function):

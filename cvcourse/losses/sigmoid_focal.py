@@ -14,6 +14,7 @@ from cvcourse.losses._checks import (
     check_values,
 )
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
+from cvcourse.ops._checks import is_plain
 
 
 def sigmoid_focal_loss(
@@ -70,8 +71,8 @@ def _focal(x: Tensor, t: Tensor, alpha: float | None, gamma: float) -> Tensor:
 
 
 def _can_fuse(x: Tensor, t: Tensor, reduction: str) -> bool:
-    on_cpu = x.device.type == "cpu" and not torch.compiler.is_compiling()
-    return on_cpu and x.dtype == torch.float32 and reduction != "none" and not t.requires_grad
+    wanted = reduction != "none" and not t.requires_grad
+    return wanted and x.dtype == torch.float32 and is_plain(x) and is_plain(t)
 
 
 class _FusedFocalSum(torch.autograd.Function):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice, check_floating, check_same_shape
 from cvcourse.metrics._precision import at_least_float32
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import check_tensor, is_transformed
 
 
 def endpoint_error(
@@ -89,7 +89,8 @@ def _difference(pred: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Ten
 def _norm(u: Tensor, v: Tensor) -> Tensor:
     """sqrt(u² + v²); `linalg.vector_norm(dim=1)` is 50 times slower on a CPU."""
     square = torch.addcmul(u * u, v, v)
-    if square.requires_grad:  # the slope of sqrt is infinite at 0: the floor makes it 0 there
+    if square.requires_grad or is_transformed():
+        # the slope of sqrt is infinite at 0: the floor makes it 0 there
         floor = torch.finfo(square.dtype).tiny
         return square.clamp_min(floor).sqrt().masked_fill(square == 0, 0)
     return square.sqrt()

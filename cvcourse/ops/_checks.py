@@ -5,6 +5,7 @@ from functools import reduce
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 
 def check_tensor(name: str, value: object) -> None:
@@ -62,6 +63,22 @@ def pair(name: str, value: int | Sequence[int], least: int = 1) -> tuple[int, in
     if len(both) != 2 or any(not least <= v < 2**63 or v != int(v) for v in both):
         raise ValueError(f"{name} must be one or two integers >= {least}, got {value}")
     return int(both[0]), int(both[1])
+
+
+def is_transformed() -> bool:
+    """Within `torch.func.grad`, `vmap` and their kind: a custom autograd function cannot follow."""
+    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
+
+
+def is_readable(tensor: Tensor) -> bool:
+    """It has values to look at: neither compiled, transformed, fake, nor of another subclass."""
+    kind = type(tensor) in (Tensor, Parameter) and tensor.device.type != "meta"
+    return kind and not torch.compiler.is_compiling() and not is_transformed()
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Its values can be looked at without waiting for a GPU."""
+    return tensor.device.type == "cpu" and is_readable(tensor)
 
 
 def signed(labels: Tensor) -> Tensor:

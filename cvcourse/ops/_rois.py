@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cvcourse.ops._checks import as_float, check_boxes, check_ndim
+from cvcourse.ops._checks import as_float, check_boxes, check_ndim, is_readable
 
 
 def split_rois(boxes: Tensor | Sequence[Tensor], input: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,7 +34,7 @@ def split_rois(boxes: Tensor | Sequence[Tensor], input: Tensor) -> tuple[Tensor,
 
 def _image_index(index: Tensor, batch_size: int) -> Tensor:
     """Whole numbers in [0, batch_size). Reads them, so it waits for a GPU; not when compiled."""
-    if not torch.compiler.is_compiling():
+    if is_readable(index):
         wrong = index[(index != index.floor()) | (index < 0) | (index >= batch_size)]
         if len(wrong):
             raise ValueError(

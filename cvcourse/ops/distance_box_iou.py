@@ -55,8 +55,7 @@ def complete_box_iou(
     angle1 = _shape_angle(right1 - left1, bottom1 - top1)
     angle2 = _shape_angle(right2 - left2, bottom2 - top2)
     v = 4 / math.pi**2 * (angle1 - angle2) ** 2
-    with torch.no_grad():
-        alpha = v / (1 - box_iou(boxes1, boxes2) + v + EPS)
+    alpha = v.detach() / (1 - box_iou(boxes1.detach(), boxes2.detach()) + v.detach() + EPS)
     return distance_box_iou(boxes1, boxes2) - alpha * v
 
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int64, Num
 from torch import Tensor
 
-from cvcourse.ops._checks import check_tensor, pair
+from cvcourse.ops._checks import check_tensor, is_plain, pair
 
 
 def max_unpool(
@@ -58,7 +58,7 @@ def max_unpool(
     if output_size is not None:
         size = _checked_size(tuple(output_size)[-2:], size, strides)
     height, width = size
-    if indices.is_cpu and not torch.compiler.is_compiling() and indices.numel():
+    if is_plain(indices) and indices.numel():
         low, high = (int(bound) for bound in indices.aminmax())
         if low < 0 or high >= height * width:
             raise ValueError(

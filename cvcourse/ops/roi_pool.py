@@ -50,11 +50,13 @@ def roi_pool(
     top, bottom = _cells(y1, y2, rows, height)
     left, right = _cells(x1, x2, columns, width)
     maps = input.permute(0, 2, 3, 1).contiguous()  # (B, H, W, C)
-    index = image.new_empty(len(rois), rows, columns, channels)
+    index = [image.new_empty(0, rows, columns, channels)]
     for i in range(len(rois)):
-        index[i] = _argmax(maps[image[i]].detach(), top[i], bottom[i], left[i], right[i])
+        cells = top[i], bottom[i], left[i], right[i]
+        index.append(_argmax(maps[image[i]].detach(), *cells)[None])
     channel = torch.arange(channels, device=image.device)
-    out = maps.flatten(1, 2)[image[:, None, None, None], index, channel]  # (K, P, Q, C)
+    chosen = image[:, None, None, None], torch.cat(index), channel
+    out = maps.flatten(1, 2)[chosen]  # (K, P, Q, C)
     empty = (top >= bottom)[:, :, None] | (left >= right)[:, None]  # (K, P, Q)
     return out.masked_fill(empty[..., None], 0).permute(0, 3, 1, 2).contiguous()
 

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._pytree import tree_map
 
 from cvcourse import losses
 from tests.losses.examples import LOSSES, MINERS, MODULES, convert, leaves
@@ -63,3 +65,16 @@ def test_the_others_still_compile_in_pieces(name):
     f = getattr(losses, name)
     inputs = (LOSSES | MINERS)[name]()
     torch.testing.assert_close(torch.compile(f, backend="eager")(*inputs), f(*inputs))
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize("name", sorted(LOSSES.keys() - NOT_ONE_GRAPH.keys()))
+def test_fake_tensors_are_never_looked_at(name):
+    """They have shapes, dtypes and devices, also of a GPU that is not there, but no values."""
+    (inputs, options), mode = (LOSSES[name](), {}), FakeTensorMode()
+    want = getattr(losses, name)(*inputs, **options)
+    fake = tree_map(lambda x: mode.from_tensor(x) if isinstance(x, torch.Tensor) else x, inputs)
+    with mode:
+        got = getattr(losses, name)(*fake, **options)
+    assert type(got).__name__ == "FakeTensor"
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)

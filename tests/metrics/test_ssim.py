@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -51,6 +52,43 @@ def test_naive_loop(size, sigma, data_range):
     per_image = ssim(preds, target, data_range, reduction="none", **options)
     torch.testing.assert_close(per_image, values.mean((1, 2, 3)))
     torch.testing.assert_close(ssim(preds, target, data_range, **options), values.mean())
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("shift", [1.0, 10.0, 1024.0, 1e4, -1e4])
+def test_far_from_zero_it_is_what_float64_says(shift, padding):
+    """Without the mean taken off, float32 gave 4.93 for a shift by 1,024."""
+    x = torch.rand(2, 3, 40, 44)
+    preds, target = (x + 0.1 * torch.randn_like(x)) + shift, x + shift
+    options = {"padding": padding, "reduction": "map"}
+    got, exact = ssim(preds, target, **options), ssim(preds.double(), target.double(), **options)
+    torch.testing.assert_close(got.double(), exact, rtol=0, atol=2e-5)
+    assert got.abs().max() <= 1
+    preds.requires_grad_()
+    wide = preds.detach().double().requires_grad_()
+    (gradient,) = torch.autograd.grad(ssim(preds, target, **options).sum(), preds)
+    (want,) = torch.autograd.grad(ssim(wide, target.double(), **options).sum(), wide)
+    torch.testing.assert_close(gradient.double(), want, rtol=1e-3, atol=1e-3)
+
+
+def test_a_shift_of_one_picture_alone_still_costs_luminance():
+    image = torch.rand(1, 1, 16, 16, dtype=torch.float64)
+    values = ssim(image + 1000, image, reduction="map")
+    torch.testing.assert_close(values[0, 0], naive(image[0, 0] + 1000, image[0, 0], 1.0, 11, 1.5))
+    assert values.max() < 0.01
+
+
+@pytest.mark.parametrize(("padding", "least"), [("valid", 11), ("same", 6)])
+def test_the_smallest_pictures(padding, least):
+    preds, target = torch.rand(2, 1, 1, least, least, dtype=torch.float64)
+    value = ssim(preds, target, padding=padding, reduction="map")
+    padded = [x[0, 0] for x in (preds, target)]
+    if padding == "same":
+        padded = [torch.from_numpy(np.pad(x.numpy(), 5, mode="reflect")) for x in padded]
+    torch.testing.assert_close(value[0, 0], naive(*padded, 1.0, 11, 1.5))
+    for small in (preds[..., 1:, :], preds[..., 1:]):
+        with pytest.raises(ValueError, match=f"preds must be {least} pixels or larger"):
+            ssim(small, small, padding=padding)
 
 
 def test_same_is_valid_of_the_reflected_image():

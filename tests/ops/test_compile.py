@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._pytree import tree_map
 
 from cvcourse import ops
 from tests.ops.calls import calls
@@ -69,3 +71,16 @@ def test_the_others_say_so(name):
     compiled = torch.compile(getattr(ops, name), fullgraph=True, backend="eager")
     with pytest.raises(Exception, match=r"(?i)data.dependent|graph break|unsupported|guard"):
         compiled(*arguments, **options)
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize("name", sorted(calls().keys() - NOT_ONE_GRAPH.keys()))
+def test_fake_tensors_are_never_looked_at(name):
+    """They have shapes, dtypes and devices, also of a GPU that is not there, but no values."""
+    (inputs, options), mode = (calls()[name]), FakeTensorMode()
+    want = getattr(ops, name)(*inputs, **options)
+    fake = tree_map(lambda x: mode.from_tensor(x) if isinstance(x, torch.Tensor) else x, inputs)
+    with mode:
+        got = getattr(ops, name)(*fake, **options)
+    assert type(got).__name__ == "FakeTensor"
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
