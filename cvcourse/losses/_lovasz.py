@@ -64,7 +64,7 @@ class _PackedExtension(torch.autograd.Function):
     ) -> Tensor:
         gradient = torch.zeros_like(scores)
         losses = scores.new_zeros(len(scores))
-        place = torch.arange(scores[:1].numel()) << 1
+        place = torch.arange(scores[:1].numel(), device=scores.device) << 1
         for row, truth in enumerate(foreground):
             total = truth.sum(dtype=torch.int32)
             if total == 0 and not count_absent:

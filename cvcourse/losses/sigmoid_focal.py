@@ -85,8 +85,8 @@ class _FusedFocalSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, inputs: Tensor, targets: Tensor, alpha: float | None, gamma: float) -> Tensor:
-        gradient = torch.empty(inputs.numel()) if ctx.needs_input_grad[0] else None
-        total = torch.zeros((), dtype=torch.float64)
+        gradient = inputs.new_empty(inputs.numel()) if ctx.needs_input_grad[0] else None
+        total = inputs.new_zeros((), dtype=torch.float64)
         pieces = zip(
             inputs.reshape(-1).split(_FusedFocalSum.PIECE),
             targets.reshape(-1).split(_FusedFocalSum.PIECE),

@@ -10,6 +10,7 @@ Reference: OpenAI et al., Solving Rubik's Cube with a Robot Hand, 2019, arXiv:19
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -59,9 +60,10 @@ class AutomaticDomainRandomization:
                 f"start, step and limits must be as long, got {len(pairs)}, {len(step)}, "
                 f"{len(limits)}"
             )
-        self.low, self.high = torch.tensor(pairs, dtype=torch.float64).unbind(1)
-        self.step = torch.tensor(step, dtype=torch.float64)
-        self.least, self.most = torch.tensor(limits, dtype=torch.float64).unbind(1)
+        like = {"dtype": torch.float64, "device": "cpu"}  # where a generator draws
+        self.low, self.high = torch.tensor(pairs, **like).unbind(1)
+        self.step = torch.tensor(step, **like)
+        self.least, self.most = torch.tensor(limits, **like).unbind(1)
         in_order = (self.least <= self.low) & (self.low <= self.high) & (self.high <= self.most)
         if not in_order.all():
             raise ValueError(f"start must lie within limits, got {pairs} and {list(limits)}")
@@ -85,7 +87,8 @@ class AutomaticDomainRandomization:
         self, n: int, *, generator: torch.Generator | None = None
     ) -> Float[Tensor, "n parameters"]:
         """n environments for training, each parameter uniform in its range, by itself."""
-        share = torch.rand(n, len(self.low), dtype=torch.float64, generator=generator)
+        like = {"dtype": torch.float64, "device": "cpu"}
+        share = torch.rand(n, len(self.low), generator=generator, **like)
         return self.low + share * (self.high - self.low)
 
     def sample_boundary(
@@ -100,9 +103,10 @@ class AutomaticDomainRandomization:
         parameters = sorted({boundary.parameter for boundary in self.boundaries})
         if not parameters:
             raise ValueError("limits must leave an end that can move, got none")
-        parameter = parameters[int(torch.randint(len(parameters), (), generator=generator))]
+        draw = partial(torch.randint, size=(), generator=generator, device="cpu")
+        parameter = parameters[int(draw(len(parameters)))]
         sides = [b for b in self.boundaries if b.parameter == parameter]
-        boundary = sides[int(torch.randint(len(sides), (), generator=generator))]
+        boundary = sides[int(draw(len(sides)))]
         environments = self.sample(n, generator=generator)
         environments[:, parameter] = getattr(self, boundary.side)[parameter]
         return boundary, environments

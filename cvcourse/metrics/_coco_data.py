@@ -84,7 +84,10 @@ def _column(
     for i, image in enumerate(images):
         count = image["labels"].numel()
         expected = (count, *shape)
-        value = image[key] if key in image else torch.full(expected, default, dtype=dtype)
+        if key in image:
+            value = image[key]
+        else:
+            value = torch.full(expected, default, dtype=dtype, device="cpu")
         if not count and not value.numel():
             continue  # without instances, any shape and dtype will do
         if value.shape != expected:
@@ -94,7 +97,7 @@ def _column(
             )
         values.append(value.cpu())
     if not values:
-        return torch.zeros(0, *shape, dtype=dtype).numpy()
+        return torch.zeros(0, *shape, dtype=dtype, device="cpu").numpy()
     with torch.autocast("cpu", enabled=False):  # under which float64 cannot be joined
         return torch.cat(values).detach().to(dtype).numpy()
 

@@ -48,6 +48,7 @@ def average_precision(
     if method == "area":
         return (recall.diff(prepend=recall.new_zeros(1)) * best).sum()
     steps = RECALL_STEPS[method]
-    thresholds = torch.arange(steps + 1, dtype=recall.dtype) * (1 / steps)  # numpy's linspace
+    step = torch.arange(steps + 1, dtype=recall.dtype, device=recall.device)
+    thresholds = step * (1 / steps)  # numpy's linspace
     first = torch.searchsorted(recall, thresholds)  # first point that reaches each threshold
     return F.pad(best, (0, 1))[first].mean()

@@ -77,7 +77,7 @@ def coco_average_precision(
         prefix = f"{each}_" if len(types) > 1 else ""
         means = _means(matches, iou_thresholds, max_detections, areas, class_metrics)
         for key, mean in means.items():
-            results[prefix + key] = torch.tensor(mean, dtype=torch.float64)
+            results[prefix + key] = torch.tensor(mean, dtype=torch.float64, device="cpu")
         results["classes"] = torch.from_numpy(matches.classes)
     return results
 

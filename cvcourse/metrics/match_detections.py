@@ -42,7 +42,7 @@ def match_detections(
         raise ValueError(
             f"scores must be ({len(boxes)},), one for each of the boxes, got {tuple(scores.shape)}"
         )
-    claimed = torch.full(scores.shape, -1)
+    claimed = torch.full(scores.shape, -1, device="cpu")
     if len(target_boxes):
         overlap = box_iou(boxes, target_boxes).cpu().flip(1)  # last target first, see Conventions
         for detection in scores.cpu().argsort(descending=True, stable=True):

@@ -43,5 +43,5 @@ def precision_recall_curve(
         raise ValueError("scores must not be nan")
     scores, order = scores.detach().cpu().double().sort(descending=True, stable=True)
     hits = matched.cpu()[order].double().cumsum(0)
-    precision = hits / torch.arange(1, len(hits) + 1)
+    precision = hits / torch.arange(1, len(hits) + 1, device=hits.device)
     return precision, hits / num_targets, scores

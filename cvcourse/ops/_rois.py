@@ -28,7 +28,7 @@ def split_rois(boxes: Tensor | Sequence[Tensor], input: Tensor) -> tuple[Tensor,
     image = torch.arange(batch_size, device=input.device).repeat_interleave(
         torch.tensor(counts, dtype=torch.int64, device=input.device), output_size=sum(counts)
     )
-    none = torch.empty(0, 4, device=input.device)
+    none = torch.empty(0, 4, device=input.device, dtype=torch.float32)
     return image, torch.cat(as_float(none, *(each.detach() for each in boxes)))
 
 

@@ -121,8 +121,9 @@ def _axis(
 ) -> tuple[Tensor, Tensor]:
     """Along an axis: the two pixels around each sample, and their weights; (K, bins, 2 samples)."""
     start, size, length = (t[:, None, None] for t in (start, size, length))
-    cell = torch.arange(bins, device=start.device)[:, None]
-    sample = torch.arange(samples, device=start.device)
+    like = {"device": start.device, "dtype": start.dtype}
+    cell = torch.arange(bins, **like)[:, None]
+    sample = torch.arange(samples, **like)
     position = start + cell * (size / bins) + (sample + 0.5) * (size / bins) / samples
     outside = (position < -1) | (position > length)
     position = torch.minimum(position.clamp(min=0), length - 1)

@@ -92,7 +92,7 @@ class ImagePreparation:
         if self.min_sizes is None:
             return height, width
         # drawn even from a single size: a seed then means what it does in torchvision
-        choice = int(torch.rand(1).item() * len(self.min_sizes)) if training else -1
+        choice = int(torch.rand(1, device="cpu").item() * len(self.min_sizes)) if training else -1
         scale = min(self.min_sizes[choice] / min(height, width), self.max_size / max(height, width))
         new_height, new_width = int(height * scale), int(width * scale)
         if min(new_height, new_width) == 0:

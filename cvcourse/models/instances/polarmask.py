@@ -403,8 +403,9 @@ def centres_of_mass(masks: Bool[Tensor, "n height width"]) -> Float[Tensor, "n 2
     """(x, y) of the mean pixel centre of each mask; nan for one without pixels."""
     weight = masks.float()
     area = weight.sum((1, 2))
-    y = torch.arange(masks.shape[1], device=masks.device) + 0.5
-    x = torch.arange(masks.shape[2], device=masks.device) + 0.5
+    like = {"device": masks.device, "dtype": weight.dtype}
+    y = torch.arange(masks.shape[1], **like) + 0.5
+    x = torch.arange(masks.shape[2], **like) + 0.5
     total = torch.stack([(weight.sum(1) * x).sum(1), (weight.sum(2) * y).sum(1)], dim=1)
     return total / area[:, None]
 

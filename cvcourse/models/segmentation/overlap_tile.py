@@ -55,8 +55,8 @@ def overlap_tile(
         raise ValueError(f"images: expected at least one pixel, got {tuple(images.shape)}")
     step, window = tile // stride * stride, tile + 2 * margin
     tops, lefts = (range(0, max(size - tile, 0) + step, step) for size in (height, width))
-    rows = _mirrored(height, -margin, tops[-1] + tile + margin).to(images.device)
-    columns = _mirrored(width, -margin, lefts[-1] + tile + margin).to(images.device)
+    rows = _mirrored(height, -margin, tops[-1] + tile + margin, images.device)
+    columns = _mirrored(width, -margin, lefts[-1] + tile + margin, images.device)
     canvas = None
     for top in tops:
         for left in lefts:
@@ -76,8 +76,8 @@ def overlap_tile(
     return canvas[..., :height, :width]
 
 
-def _mirrored(size: int, start: int, stop: int) -> Int[Tensor, " positions"]:
+def _mirrored(size: int, start: int, stop: int, device: torch.device) -> Int[Tensor, " positions"]:
     """Which of `size` pixels stands at each position: …2 1 0 1 2 … size-1 size-2…"""
     period = max(2 * (size - 1), 1)
-    position = torch.arange(start, stop) % period
+    position = torch.arange(start, stop, device=device) % period
     return torch.minimum(position, period - position)

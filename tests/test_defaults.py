@@ -1,0 +1,157 @@
+"""The reference wing says the same whatever PyTorch's default dtype and default device are."""
+
+import contextlib
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from cvcourse import losses, metrics, models, ops
+from cvcourse.losses.distance_weighted import distance_weights
+from cvcourse.methods.domain_randomization import AutomaticDomainRandomization
+from tests.losses.examples import LOSSES, MINERS
+from tests.metrics import test_autocast, test_labels
+from tests.models.examples import NETWORKS, arguments, network
+from tests.ops.calls import calls
+
+DETECTORS = ["EfficientDet", "FCOS", "FasterRCNN", "MaskRCNN", "PointRendRCNN", "PolarMask"]
+DETECTORS += ["RetinaNet"]
+MADE_ANEW = {"anchor_grid", "default_boxes"}  # on the default device, unless one is given
+
+
+@contextlib.contextmanager
+def float64():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+DEFAULTS = {"dtype": float64, "device": lambda: torch.device("meta")}
+
+
+def empty_coco(kind):
+    none = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0).long(), "scores": torch.zeros(0)}
+    masks = {**none, "masks": torch.zeros(0, 4, 4, dtype=torch.bool)}
+    return lambda: metrics.coco_average_precision([masks], [masks], iou_type=kind)
+
+
+def numbers():
+    values, generator = [1.0, 5.0, 2.5], torch.Generator()
+    return {
+        "list": lambda: metrics.bootstrap_interval(values, generator=generator.manual_seed(0)),
+        "statistic": lambda: metrics.bootstrap_interval(
+            values, statistic=max, n=20, generator=generator.manual_seed(0)
+        ),
+    }
+
+
+def randomised():
+    model = AutomaticDomainRandomization(
+        [0.0, 1.0], step=[0.1, 0.1], limits=[(0, 1), (0, 2)], t_low=0.1, t_high=0.9
+    )
+    generator = torch.Generator().manual_seed(0)
+    return model.sample(3, generator=generator), model.sample_boundary(3, generator=generator)[1]
+
+
+def of_losses():
+    for name, make in (LOSSES | MINERS).items():
+        function = getattr(losses, name) if "weighted" not in name else distance_weights
+        yield name, partial(function, *make())
+    extractor = losses.FeatureExtractor(nn.Sequential(nn.Conv2d(3, 4, 3)), ["0"])
+    yield "FeatureExtractor", partial(extractor, torch.rand(1, 3, 8, 8))
+    weights = {"alpha": [1.0, 2.0, 3.0]}
+    pair = torch.randn(6, 3), torch.arange(6) % 3
+    yield "softmax_focal_loss, weighted", partial(losses.softmax_focal_loss, *pair, **weights)
+
+
+def of_ops():
+    for name, (inputs, options) in calls().items():
+        if name not in MADE_ANEW:
+            yield name, partial(getattr(ops, name), *inputs, **options)
+    maps, boxes = torch.rand(2, 1, 8, 8), torch.rand(2, 2, 2).cumsum(1).flatten(1)
+    yield "roi_align, list", partial(ops.roi_align, maps, [boxes, boxes[:0]], 2)
+    yield "roi_align, none", partial(ops.roi_align, maps, [boxes[:0], boxes[:0]], 2)
+
+
+def of_metrics():
+    yield from test_autocast.calls(torch.float32).items()
+    yield from test_labels.calls(torch.int64).items()
+    yield from numbers().items()
+    for kind in ("bbox", "segm"):
+        yield f"coco_average_precision, {kind}, no instances", empty_coco(kind)
+    masks = torch.rand(2, 9, 9) < 0.5
+    yield "boundary_iou", partial(metrics.boundary_iou, masks[0], masks[1])
+
+
+def of_models():
+    crf, cells = (torch.randn(1, 2, 5, 5), torch.rand(1, 3, 5, 5)), torch.tensor([[0, 1, 0, 2]] * 3)
+    yield "dense_crf", partial(models.dense_crf, *crf)
+    yield "dense_crf, filtered", partial(models.dense_crf, *crf, exact=False)
+    yield "separation_weights", partial(models.separation_weights, cells)
+    given = {"class_weights": (1.0, 2.0)}
+    yield "separation_weights, given", partial(models.separation_weights, cells, **given)
+    yield "enet_class_weights", partial(models.enet_class_weights, torch.tensor([3, 4]))
+    tiles = {"tile": 4, "margin": 2}
+    yield (
+        "overlap_tile",
+        partial(models.overlap_tile, nn.Identity(), torch.rand(1, 1, 9, 9), **tiles),
+    )
+    masks = torch.rand(2, 9, 9) < 0.5
+    yield "masks_to_rays", partial(models.masks_to_rays, masks, torch.rand(2, 2))
+    yield "AutomaticDomainRandomization", randomised
+
+
+FUNCTIONS = {
+    f"{room}: {name}": call
+    for room, entries in (
+        ("losses", of_losses()),
+        ("ops", of_ops()),
+        ("metrics", of_metrics()),
+        ("models", of_models()),
+    )
+    for name, call in entries
+}
+
+
+def assert_same(call, default):
+    results = []
+    for context in (contextlib.nullcontext, DEFAULTS[default]):
+        torch.manual_seed(0)
+        with context(), torch.no_grad():
+            results.append(tree_leaves(call()))
+    want, got = results
+    # a share of counts is a number without a dtype of its own: it has the default one
+    torch.testing.assert_close(got, want, check_dtype=False, equal_nan=True)
+    for tensor in (x for x in got if isinstance(x, torch.Tensor)):
+        assert tensor.device.type == "cpu"
+
+
+@pytest.mark.parametrize("default", DEFAULTS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name, default):
+    assert_same(FUNCTIONS[name], default)
+
+
+@pytest.mark.parametrize("default", DEFAULTS)
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [(name, False) for name in sorted(NETWORKS)] + [(name, True) for name in DETECTORS],
+)
+def test_networks(name, training, default):
+    assert_same(partial(network(name).train(training), *arguments(name)), default)
+
+
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_losses_of_points(default):
+    images, target = torch.rand(2, 3, 16, 48), torch.zeros(2, 16, 48).long()
+    assert_same(partial(network("PointRendSemantic").losses, images, target), default)
+
+
+def test_every_public_name_is_here():
+    named = {name.split(": ")[1].split(",")[0] for name in FUNCTIONS}
+    public = {*losses.__all__, *metrics.__all__, *ops.__all__}
+    assert public - named - MADE_ANEW == {"HintRegressor"}  # layers of PyTorch's, in a row
