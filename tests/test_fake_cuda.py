@@ -38,15 +38,13 @@ VALUES_ARE_NEEDED = (
     GuardOnDataDependentSymNode,
 )
 ROWS = "goes on with as many rows as the values say"
-INDICES = "refuses indices of images out of range"
 LABELS = "refuses labels out of range"
 STOPS = {
     "batched_nms": ROWS,
-    "crop_masks": INDICES,
+    "crop_masks": "takes as many samples as the boxes are large",
     "nms": ROWS,
     "paste_masks": "pastes each mask into the pixels of its box",
-    "roi_align": INDICES,
-    "roi_pool": INDICES,
+    "roi_pool": "takes as many pixels as the boxes are large",
     "soft_nms": ROWS,
     "average_precision": "refuses recalls that fall",
     "bootstrap_interval": "returns Python's numbers",

@@ -17,7 +17,7 @@ def lovasz_extension(
     each error with the rise at its pixel. Without any foreground it is the largest error, or 0
     unless `count_absent`.
     """
-    if scores.dtype == torch.float32 and is_plain(scores):
+    if _can_pack(scores):
         return _PackedExtension.apply(scores, foreground, ignored, count_absent)
     errors, _ = _errors(scores, foreground, ignored)
     errors, order = errors.flatten(1).sort(dim=1, descending=True, stable=True)
@@ -49,6 +49,10 @@ def _jaccard_rise(truth: Tensor, total: Tensor) -> Tensor:
     rise = torch.addcmul(intersection, truth, before) / (union - 1) / union
     rise[..., :1] = 1 / union[..., :1]
     return rise
+
+
+def _can_pack(scores: Tensor) -> bool:
+    return scores.dtype == torch.float32 and is_plain(scores)
 
 
 class _PackedExtension(torch.autograd.Function):

@@ -23,7 +23,7 @@ def show_images(
     """Pictures side by side, each under its own title.
 
     images: one picture (C, H, W) or (H, W), a batch (N, C, H, W), or a list of pictures; floats in
-        [0, 1] (clipped) or bytes, on any device.
+        [0, 1] (clipped), bytes, or a mask of 0 and 1, on any device.
     title: what to see in the figure. columns: pictures in a row (None: up to six in one row, then
         as square as possible). alt: alternative text, instead of one made of the titles.
     """
@@ -95,14 +95,26 @@ def draw_image(axes: Axes, image: Tensor) -> None:
 
 
 def to_picture(image: Tensor | np.ndarray) -> np.ndarray:
-    """(C, H, W) or (H, W) on any device -> (H, W, 3) or (H, W) in [0, 1] for matplotlib."""
+    """(C, H, W) or (H, W) on any device -> (H, W, 3) or (H, W) in [0, 1] for matplotlib.
+
+    Floats are clipped; integers are bytes, or 0 and 1 where they are not uint8; beyond, an error.
+    """
     tensor = torch.as_tensor(image).detach().cpu()
     if tensor.ndim not in (2, 3) or (tensor.ndim == 3 and tensor.shape[0] not in (1, 3)):
         raise ValueError(
             "a picture must have the shape (3, H, W), (1, H, W) or (H, W), "
             f"but has {tuple(tensor.shape)}"
         )
-    tensor = tensor.float() / 255 if tensor.dtype == torch.uint8 else tensor.float().clamp(0, 1)
+    values = tensor.float()
+    if tensor.dtype == torch.bool or tensor.is_floating_point():
+        values = values.clamp(0, 1)
+    else:
+        low, high = (x.item() for x in values.aminmax()) if values.numel() else (0, 0)
+        if not 0 <= low <= high <= 255:
+            raise ValueError(f"a picture of integers must hold 0 to 255, got {low:g} to {high:g}")
+        if tensor.dtype == torch.uint8 or high > 1:  # 0 and 1 of other types are a mask
+            values = values / 255
+    tensor = values
     if tensor.ndim == 3:
         tensor = tensor[0] if tensor.shape[0] == 1 else tensor.permute(1, 2, 0)  # (H, W[, 3])
     return tensor.numpy()

@@ -25,6 +25,19 @@ class TestToPicture:
     def test_bytes(self):
         np.testing.assert_allclose(to_picture(torch.full((3, 2, 2), 51, dtype=torch.uint8)), 0.2)
 
+    @pytest.mark.parametrize("dtype", [torch.int16, torch.int64, torch.uint16], ids=str)
+    def test_bytes_and_masks_in_wider_integers(self, dtype):
+        np.testing.assert_allclose(to_picture(torch.full((2, 2), 51).to(dtype)), 0.2)
+        mask = torch.tensor([[0, 1]]).to(dtype)
+        np.testing.assert_array_equal(to_picture(mask), [[0, 1]])
+
+    @pytest.mark.parametrize("values", [[0, 256], [-1, 3], [0, 65535]])
+    def test_integers_that_are_no_bytes(self, values):
+        with pytest.raises(
+            ValueError, match=rf"must hold 0 to 255, got {values[0]} to {values[1]}"
+        ):
+            to_picture(torch.tensor([values]))
+
     def test_clipped(self):
         np.testing.assert_array_equal(to_picture(torch.tensor([[-1.0, 2.0]])), [[0, 1]])
 
