@@ -52,6 +52,18 @@ def test_naive_loop(normalize, soft, reduction):
     assert_close(loss, want, atol=1e-10)
 
 
+def test_defaults_are_a_margin_of_a_fifth_on_the_unit_sphere():
+    """Of vectors of lengths 1 to 9, which the hardest triplets would otherwise follow."""
+    x, labels = torch.randn(9, 4).double() * torch.arange(1, 10)[:, None], torch.tensor(LABELS)
+    found = naive(F.normalize(x).tolist(), LABELS)
+    assert [m.tolist() for m in mine_batch_hard(x, labels)] == [
+        [f[k] for f in found] for k in range(3)
+    ]
+    terms = [max(0, gap + 0.2) for *_, gap in found]
+    assert_close(batch_hard_triplet_loss(x, labels), sum(terms) / len(terms), atol=1e-10)
+    assert found != naive(x.tolist(), LABELS)
+
+
 @pytest.mark.parametrize("soft", [True, False])
 def test_gradcheck(soft):
     labels = torch.tensor([0, 0, 1, 1, 2])

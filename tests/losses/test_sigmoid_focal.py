@@ -197,7 +197,7 @@ def test_bad_input():
         sigmoid_focal_loss(x.long(), t)
     with refuses("targets"):
         sigmoid_focal_loss(x, t[0])
-    for alpha in (-0.5, 1.5, math.nan):
+    for alpha in (-0.5, -1e-9, 1 + 1e-9, 1.5, 2, math.nan):
         with refuses("alpha"):
             sigmoid_focal_loss(x, t, alpha=alpha)
     for gamma in (-1, math.nan):

@@ -187,6 +187,29 @@ def test_small_types_are_computed_in_float32(dtype):
     assert len(nms(boxes, scores.half(), 0.3)) == len(nms(boxes, scores.half().float(), 0.3))
 
 
+def test_tied_scores_keep_the_order_of_the_boxes_across_blocks():
+    """Boxes apart and boxes without area, 700 of each, all of one score."""
+    x = torch.arange(700.0)[:, None]
+    apart = torch.cat((2 * x, x * 0, 2 * x + 1, x * 0 + 1), dim=1)
+    empty = torch.cat((x, x * 0 + 5, x, x * 0 + 9), dim=1)
+    boxes = torch.stack((apart, empty), dim=1).flatten(0, 1)
+    assert nms(boxes, torch.ones(1400), 0.0).tolist() == list(range(1400))
+    groups = torch.arange(1400) % 3
+    assert batched_nms(boxes, torch.ones(1400), groups, 0.0).tolist() == list(range(1400))
+
+
+def test_of_equal_boxes_and_scores_the_first_stays():
+    boxes = torch.tensor([[0.0, 0, 4, 4], [0, 0, 0, 4], [0, 0, 4, 4], [0, 0, 0, 4], [1, 1, 5, 5]])
+    assert nms(boxes, torch.tensor([1.0, 1, 1, 1, 2]), 0.3).tolist() == [4, 1, 3]
+    assert nms(boxes, torch.ones(5), 0.3).tolist() == [0, 1, 3]
+    assert batched_nms(boxes, torch.ones(5), torch.tensor([1, 1, 0, 0, 1]), 0.3).tolist() == [
+        0,
+        1,
+        2,
+        3,
+    ]
+
+
 def test_inputs_that_require_grad():
     boxes, scores = random_boxes(5).requires_grad_(), torch.rand(5, requires_grad=True)
     assert not nms(boxes, scores, 0.5).requires_grad

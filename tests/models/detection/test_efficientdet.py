@@ -98,3 +98,8 @@ def test_another_neck():
 def test_unknown_phi_is_refused():
     with pytest.raises(ValueError, match="phi: expected 0 to 7, got 8"):
         efficientdet_d(8)
+
+
+def test_untrained_each_class_has_a_probability_of_a_hundredth():
+    bias = small_detector(EfficientDet).class_net.predict[1].bias
+    torch.testing.assert_close(bias.sigmoid(), torch.full_like(bias, 0.01))

@@ -1,9 +1,11 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from cvcourse.models.backbones.fpn import LastLevelP6P7, ResNetFPN
-from cvcourse.models.detection.fcos import FCOS, boxes_from_distances, centerness_of
+from cvcourse.models.detection.fcos import FCOS, FCOSHead, boxes_from_distances, centerness_of
 from tests import oracle
 from tests.models import golden
 from tests.models.small import small_detector
@@ -79,6 +81,43 @@ def test_places_by_hand():
     # 4: object 1; 5: within 1.5 units of its centre; 6: not
     assert assigned.tolist() == [2, 0, -1, -1, 1, 1, -1]
     assert model.assign(centers, units, [3, 4], boxes[:0]).tolist() == [-1] * 7
+
+
+def test_the_smaller_object_owns_a_place_by_a_loop_over_both():
+    """Objects over one another, far from the corner: neither side nor corner tells the area."""
+    model, units = small_detector(FCOS), torch.tensor([8.0] * 400 + [16.0] * 400)
+    middle = torch.tensor([300.0, 500.0])
+    centers = middle + 60 * torch.rand(800, 2) - 30
+    size = 8 + 100 * torch.rand(12, 2)
+    corner = middle + 30 * torch.rand(12, 2) - 15 - size / 2
+    boxes = torch.cat([corner, corner + size], dim=1)
+    assigned = model.assign(centers, units, [400, 400], boxes).tolist()
+    for (x, y), unit, level, found in zip(
+        centers.tolist(), units.tolist(), [0] * 400 + [1] * 400, assigned, strict=True
+    ):
+        owners = []
+        for i, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+            sides = (x - x1, y - y1, x2 - x, y2 - y)
+            low, high = ((0, 8 * unit), (4 * unit, math.inf))[level]
+            near = max(abs(x - (x1 + x2) / 2), abs(y - (y1 + y2) / 2)) < 1.5 * unit
+            if near and min(sides) > 0 and low < max(sides) < high:
+                owners.append(((x2 - x1) * (y2 - y1), i))
+        assert found == (min(owners)[1] if owners else -1)
+    assert len(set(assigned)) > 6
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda **options: small_detector(FCOS, **options).head,
+        lambda **options: FCOSHead(16, 3, norm=nn.Identity, **options),
+    ],
+    ids=["model", "head"],
+)
+def test_untrained_each_class_has_the_prior_probability(head):
+    for options, prior in (({}, 0.01), ({"prior_probability": 0.2}, 0.2)):
+        logits = head(**options).classification_head.cls_logits
+        torch.testing.assert_close(logits.bias.sigmoid(), torch.full_like(logits.bias, prior))
 
 
 def test_distances_by_hand():

@@ -5,7 +5,7 @@ from torch import nn
 
 from cvcourse.losses import sigmoid_focal_loss
 from cvcourse.models.backbones.fpn import LastLevelP6P7, ResNetFPN
-from cvcourse.models.detection.retinanet import RETINANET_SIZES, RetinaNet
+from cvcourse.models.detection.retinanet import RETINANET_SIZES, RetinaNet, RetinaNetHead
 from tests import oracle
 from tests.models import golden
 from tests.models.small import small_batch, small_detector
@@ -118,3 +118,17 @@ def test_undecided_anchors_have_no_loss():
     assert model.losses(logits, deltas, anchors, targets) == loss
     logits[0, 2] = 5.0
     assert model.losses(logits, deltas, anchors, targets)["classification"] > loss["classification"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda **options: small_detector(RetinaNet, **options).head,
+        lambda **options: RetinaNetHead(16, 2, 3, **options),
+    ],
+    ids=["model", "head"],
+)
+def test_untrained_each_class_has_the_prior_probability(head):
+    for options, prior in (({}, 0.01), ({"prior_probability": 0.2}, 0.2)):
+        logits = head(**options).classification_head.cls_logits
+        torch.testing.assert_close(logits.bias.sigmoid(), torch.full_like(logits.bias, prior))

@@ -265,6 +265,12 @@ class TestPolarMask:
         torch.testing.assert_close(rays[:, :20], torch.full((2, 20, 6), math.exp(2)))
         torch.testing.assert_close(rays[:, 20:], torch.full((2, 6, 6), math.exp(3)))
 
+    def test_untrained_each_class_has_the_prior_probability(self):
+        for options, prior in (({}, 0.01), ({"prior_probability": 0.2}, 0.2)):
+            head = PolarMaskHead(8, 3, rays=6, num_levels=1, layers=1, norm=nn.Identity, **options)
+            for bias in (head.cls_logits.bias, tiny(**options).head.cls_logits.bias):
+                torch.testing.assert_close(bias.sigmoid(), torch.full_like(bias, prior))
+
     def test_half_precision_does_not_overflow(self):
         head = PolarMaskHead(8, 3, rays=6, num_levels=1, layers=1, norm=nn.Identity)
         nn.init.constant_(head.rays.bias, 12.0)
