@@ -20,7 +20,7 @@ def show_precision_recall(
     beyond. A panel with one curve of up to 20 boxes also shows their numbers and the area.
     """
     width = 8.2 if len(panels) > 1 else 6.4
-    figure, cells = plt.subplots(1, len(panels), figsize=(width, 3.8), sharey=True, squeeze=False)
+    figure, cells = plt.subplots(1, len(panels), figsize=(width, 4.6), sharey=True, squeeze=False)
     for axes, (heading, curves) in zip(cells[0], panels.items(), strict=True):
         for i, (name, (precision, recall)) in enumerate(curves.items()):
             precision, recall = torch.as_tensor(precision), torch.as_tensor(recall)
@@ -36,7 +36,7 @@ def show_precision_recall(
                 for box, point in enumerate(zip(recall, precision, strict=True), start=1):
                     axes.annotate(f"box {box}", point, (5, -11), textcoords="offset points")
         axes.set(title=heading, xlabel="recall", xlim=(0, 1.02), ylim=(0, 1.08))
-        axes.legend()
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))
     cells[0, 0].set_ylabel("precision")
     figure.suptitle(title)
     told = "; ".join(f"{heading}: {', '.join(curves)}" for heading, curves in panels.items())
