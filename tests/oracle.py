@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from tests.oracles import load as _load
-from tests.oracles.fill_weights import detection_batch, fill_, formula_batch, formula_tensor
+from tests.oracles.fill_weights import (
+    detection_batch,
+    fill_,
+    formula_batch,
+    formula_image,
+    formula_tensor,
+    formula_value,
+)
 
 __all__ = [
     "assert_matches",
@@ -16,9 +23,13 @@ __all__ = [
     "detection_batch",
     "fill_",
     "formula_batch",
+    "formula_image",
+    "formula_images",
     "formula_tensor",
+    "formula_value",
     "goldens",
     "model_golden",
+    "restoration_golden",
 ]
 
 FOLDER = Path(__file__).parent / "oracles"
@@ -49,6 +60,21 @@ def goldens() -> dict[str, torch.Tensor]:
 
 def model_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Meta data and outputs of one torchvision model; see `oracles/torchvision/README.md`."""
-    meta = json.loads((FOLDER / "torchvision" / f"{name}.json").read_text(encoding="utf-8"))
-    with np.load(FOLDER / "torchvision" / f"{name}.npz") as arrays:
+    return _golden("torchvision", name)
+
+
+def restoration_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Meta data and numbers of one golden of part 3; see `oracles/restoration/README.md`."""
+    return _golden("restoration", name)
+
+
+def _golden(folder: str, name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    meta = json.loads((FOLDER / folder / f"{name}.json").read_text(encoding="utf-8"))
+    with np.load(FOLDER / folder / f"{name}.npz") as arrays:
         return meta, {key: arrays[key] for key in arrays.files}
+
+
+def formula_images(tag: str, n: int, height: int, width: int, channels: int) -> torch.Tensor:
+    """(n, channels, height, width) of float64 in [0, 1]: the pictures tag0, tag1, ..."""
+    pictures = [formula_image(f"{tag}{i}", height, width, channels, block=8) for i in range(n)]
+    return torch.stack(pictures).double()

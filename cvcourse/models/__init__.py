@@ -40,6 +40,9 @@ from cvcourse.models.instances import (
     rays_to_polygons,
 )
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, download, load_pretrained
+from cvcourse.models.restoration import (
+    SRCNN,
+)
 from cvcourse.models.segmentation import (
     FCN,
     DeconvNet,
@@ -66,6 +69,7 @@ from cvcourse.ops import polygons_to_masks
 __all__ = [
     "FCN",
     "FCOS",
+    "SRCNN",
     "TORCHVISION_WEIGHTS",
     "VGG",
     "BasicBlock",

@@ -8,7 +8,7 @@ import re
 import shutil
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from urllib.error import HTTPError, URLError
@@ -25,6 +25,7 @@ TORCHVISION_WEIGHTS = {
     "resnet18": _HOST + "resnet18-f37072fd.pth",
     "resnet50": _HOST + "resnet50-0676ba61.pth",
     "vgg16": _HOST + "vgg16-397923af.pth",
+    "vgg19": _HOST + "vgg19-dcbb9e9d.pth",
     "fcn_resnet50": _HOST + "fcn_resnet50_coco-1167a1af.pth",
     "mobilenet_v2": _HOST + "mobilenet_v2-b0353104.pth",
     "efficientnet_b0": _HOST + "efficientnet_b0_rwightman-7f5810bc.pth",
@@ -47,6 +48,7 @@ def load_pretrained(
     model: nn.Module,
     source: str | os.PathLike,
     *,
+    names: Mapping[str, str | None] | None = None,
     drop: Sequence[str] = (),
     part: str | None = None,
     frozen_bn_eps: float | None = None,
@@ -61,6 +63,10 @@ def load_pretrained(
         source: path or address, for instance a value of `TORCHVISION_WEIGHTS`. A hash in the name
             (`resnet50-0676ba61.pth`: the first digits of its SHA-256) is verified; digits without a
             letter are taken for a date.
+        names: of layers or tensors in the file, each with the model's name for it (what is below a
+            layer follows; the longest name counts), or None for what the model does without. Names
+            that are not here are the same in both. Models whose authors publish weights in PyTorch
+            have a `PUBLISHED_NAMES` in their file.
         drop: names of layers to leave out; in the model they keep their present values. For another
             number of classes: `drop=["roi_heads.box_predictor"]`.
         part: where in the file the weights are, such as "model" or "model_ema". By default found by
@@ -88,13 +94,18 @@ def load_pretrained(
         raise FileNotFoundError(f"source: no file {path}")
     elif not _hash_fits(path, path.name):
         raise ValueError(f"source: {path} is damaged, its SHA-256 is not the one in its name")
-    own = model.state_dict()
+    names = names or {}
+    backwards = {ours: theirs for theirs, ours in names.items() if ours is not None}
+    own = {_renamed(name, backwards): value for name, value in model.state_dict().items()}
     where, found = _find(_read(path), own, part, path)
-    removed, names = _plain_names(found, own)
+    removed, plain = _plain_names(found, own)
     if where or removed:
         without = f", without {removed} in its names" if removed else ""
         warnings.warn(f"{path.name}: read from {where or 'the whole'}{without}", stacklevel=2)
-    state = OrderedDict((name, found[full]) for name, full in names.items())
+    ours = {name: _renamed(name, names) for name in plain}
+    state = OrderedDict(
+        (ours[name], found[full]) for name, full in plain.items() if ours[name] is not None
+    )
     state._metadata = {} if removed else getattr(found, "_metadata", {})
     _fill(model, state, drop, path)
     if frozen_bn_eps is None and _TRAINED_WITHOUT_EPS.match(path.name):
@@ -214,6 +225,17 @@ def _read(path: Path):
             f"source: {path} is not a checkpoint of tensors alone, and nothing in it was run "
             f"({type(error).__name__})"
         ) from error
+
+
+def _renamed(name: str, names: Mapping[str, str | None]) -> str | None:
+    """`name` with the longest of its beginnings, up to a dot, that is in `names` exchanged."""
+    begin, rest = name, ""
+    while begin:
+        if begin in names:
+            return None if names[begin] is None else names[begin] + rest
+        begin, _, last = begin.rpartition(".")
+        rest = f".{last}{rest}"
+    return name
 
 
 def _find(content, own: dict[str, Tensor], part: str | None, path: Path) -> tuple[str, dict]:

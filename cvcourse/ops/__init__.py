@@ -18,10 +18,12 @@ from cvcourse.ops.multiscale_roi_align import fpn_level, multiscale_roi_align
 from cvcourse.ops.nms import batched_nms, nms
 from cvcourse.ops.paste_masks import paste_masks
 from cvcourse.ops.polygons_to_masks import polygons_to_masks
+from cvcourse.ops.resize_bicubic import resize_bicubic
 from cvcourse.ops.roi_align import roi_align
 from cvcourse.ops.roi_pool import roi_pool
 from cvcourse.ops.soft_nms import soft_nms
 from cvcourse.ops.warp import warp, warp_is_inside
+from cvcourse.ops.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 
 __all__ = [
     "anchor_grid",
@@ -48,9 +50,12 @@ __all__ = [
     "paste_masks",
     "polygons_to_masks",
     "remove_small_boxes",
+    "resize_bicubic",
+    "rgb_to_ycbcr",
     "roi_align",
     "roi_pool",
     "soft_nms",
     "warp",
     "warp_is_inside",
+    "ycbcr_to_rgb",
 ]

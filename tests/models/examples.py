@@ -133,6 +133,10 @@ NETWORKS = {
         _images,
     ),
     "RetinaNet": (partial(small_detector, models.RetinaNet), wide_batch),
+    "SRCNN": (
+        lambda: models.SRCNN(widths=(8, 4)).pass_through_(),
+        lambda: _images(24, 31, channels=1),
+    ),
     "SegNet": (lambda: models.SegNet(3, stages=STAGES), _images),
     "SegNetBasic": (lambda: models.SegNetBasic(3, width=8), _images),
     "SpatialTransformerNetwork": (

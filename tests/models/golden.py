@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cvcourse.models.pretrained import load_pretrained
 from tests import oracle
 
 
@@ -25,6 +26,22 @@ def fill_as(model: nn.Module, meta: dict) -> nn.Module:
     assert shapes == meta["state_dict"]
     oracle.fill_(model, meta["gain"], meta["gain_overrides"])
     return model.double().eval()
+
+
+def load_published(model: nn.Module, state_dict, gain: float, names, folder, **other) -> nn.Module:
+    """A file in the authors' layout with formula weights, and `other` tensors, read in float64."""
+    weights = {name: oracle.formula_value(name, shape, gain).double() for name, shape in state_dict}
+    for name, shape in state_dict:
+        if name.endswith("num_batches_tracked"):
+            weights[name] = torch.zeros(shape, dtype=torch.int64)
+    torch.save({**weights, **other}, folder / "published.pth")
+    return load_pretrained(model.double(), folder / "published.pth", names=names).eval()
+
+
+def assert_statistics(output: torch.Tensor, golden: np.ndarray, rtol: float = 1e-9) -> None:
+    """Mean, standard deviation and largest absolute value of all of it."""
+    found = torch.stack([output.mean(), output.std(), output.abs().max()]).detach()
+    np.testing.assert_allclose(found, golden, rtol=rtol, atol=rtol)
 
 
 def capture(model: nn.Module, names) -> dict[str, torch.Tensor]:

@@ -446,3 +446,48 @@ def test_eps_of_frozen_norms_follows_the_published_file(tmp_path, name, eps):
 def test_published_addresses_carry_a_hash():
     for url in TORCHVISION_WEIGHTS.values():
         assert len(url.rsplit("-", 1)[1]) == len("0676ba61.pth")
+
+
+THEIRS = {
+    "net.a.weight": torch.ones(2, 1),
+    "net.a.bias": torch.full((2,), 2.0),
+    "net.b.scale": torch.full((2,), 3.0),
+    "net.fixed.kernel": torch.zeros(5),
+    "same.weight": torch.full((1, 2), 4.0),
+}
+NAMES = {
+    "net.a": "first",
+    "net.b.scale": "norm.weight",
+    "net.fixed": None,
+}
+
+
+class TestNames:
+    """Files in other people's layout, read through a map of names."""
+
+    def model(self):
+        norm = nn.Module()
+        norm.weight = nn.Parameter(torch.zeros(2))
+        model = nn.ModuleDict({"first": nn.Linear(1, 2), "norm": norm, "same": nn.Linear(2, 1)})
+        model["same"].bias = None
+        return model
+
+    @pytest.mark.parametrize("prefix", ["", "module."])
+    def test_layers_tensors_and_what_is_not_needed(self, tmp_path, prefix):
+        torch.save({prefix + k: v for k, v in THEIRS.items()}, tmp_path / "theirs.pth")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore" if prefix else "error")
+            model = load_pretrained(self.model(), tmp_path / "theirs.pth", names=NAMES)
+        got = [p.unique().item() for p in model.parameters()]
+        assert got == [1, 2, 3, 4]
+
+    def test_without_the_map_it_does_not_fit(self, tmp_path):
+        torch.save(THEIRS, tmp_path / "theirs.pth")
+        with pytest.raises(ValueError, match="does not fit ModuleDict: missing first"):
+            load_pretrained(self.model(), tmp_path / "theirs.pth")
+
+    def test_the_longest_name_counts(self, tmp_path):
+        torch.save({"a.b.weight": torch.ones(1, 1), "a.weight": torch.zeros(1, 1)}, tmp_path / "x")
+        model = nn.ModuleDict({"p": nn.Linear(1, 1, bias=False), "q": nn.Linear(1, 1, bias=False)})
+        load_pretrained(model, tmp_path / "x", names={"a": "p", "a.b": "q"})
+        assert [model["p"].weight.item(), model["q"].weight.item()] == [0, 1]

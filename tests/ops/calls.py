@@ -42,9 +42,12 @@ def calls(dtype=torch.float32):
         "polygons_to_masks": ((3 * torch.rand(2, 5, 2).to(dtype) * 4, (9, 12)), {}),
         "paste_masks": ((masks, boxes, (9, 12)), {}),
         "remove_small_boxes": ((boxes, 3), {}),
+        "resize_bicubic": ((image, (5, 13)), {"border": "symmetric"}),
+        "rgb_to_ycbcr": ((image,), {}),
         "roi_align": ((image, rois, 3, 0.5, 2), {}),
         "roi_pool": ((image, rois, 3, 0.5), {}),
         "soft_nms": ((boxes, scores), {}),
         "warp": ((image, flow), {}),
         "warp_is_inside": ((flow,), {}),
+        "ycbcr_to_rgb": ((image,), {}),
     }
