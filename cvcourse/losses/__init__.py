@@ -11,7 +11,9 @@ from cvcourse.losses.contrastive import contrastive_loss
 from cvcourse.losses.dice import dice_loss, soft_dice_score
 from cvcourse.losses.distance_weighted import mine_distance_weighted
 from cvcourse.losses.distillation import distillation_loss
+from cvcourse.losses.downscale import downscale_loss
 from cvcourse.losses.feature_extractor import FeatureExtractor
+from cvcourse.losses.geodesic_cross import geodesic_cross_loss
 from cvcourse.losses.gradient import gradient_loss
 from cvcourse.losses.gram import gram_matrix, style_loss
 from cvcourse.losses.hard_negatives import mine_hard_negatives
@@ -40,8 +42,10 @@ __all__ = [
     "dice_loss",
     "distance_box_iou_loss",
     "distillation_loss",
+    "downscale_loss",
     "edge_aware_smoothness_loss",
     "generalized_box_iou_loss",
+    "geodesic_cross_loss",
     "gradient_loss",
     "gram_matrix",
     "hint_loss",

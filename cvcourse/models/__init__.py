@@ -20,6 +20,9 @@ from cvcourse.models.backbones import (
     resnet50,
     vgg16,
     vgg16_bn,
+    vgg19,
+    vgg_features,
+    vgg_layers,
 )
 from cvcourse.models.detection import (
     FCOS,
@@ -42,6 +45,8 @@ from cvcourse.models.instances import (
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, download, load_pretrained
 from cvcourse.models.restoration import (
     SRCNN,
+    ResizeTransformationNetwork,
+    TransformationNetwork,
 )
 from cvcourse.models.segmentation import (
     FCN,
@@ -99,10 +104,12 @@ __all__ = [
     "ResNet",
     "ResNetFPN",
     "ResNetFeatures",
+    "ResizeTransformationNetwork",
     "RetinaNet",
     "SegNet",
     "SegNetBasic",
     "SpatialTransformerNetwork",
+    "TransformationNetwork",
     "UNet",
     "compound_scaling",
     "dense_crf",
@@ -124,4 +131,7 @@ __all__ = [
     "separation_weights",
     "vgg16",
     "vgg16_bn",
+    "vgg19",
+    "vgg_features",
+    "vgg_layers",
 ]

@@ -128,6 +128,10 @@ NETWORKS = {
         _images,
     ),
     "ResNetFPN": (small_backbone, _images),
+    "ResizeTransformationNetwork": (
+        lambda: models.ResizeTransformationNetwork(widths=(4, 6, 8), blocks=1),
+        lambda: _images(33, 46),
+    ),
     "ResNetFeatures": (
         lambda: models.ResNetFeatures(block=models.BasicBlock, depths=(1, 1), width=8),
         _images,
@@ -142,6 +146,10 @@ NETWORKS = {
     "SpatialTransformerNetwork": (
         lambda: models.SpatialTransformerNetwork(3, image_size=320),
         lambda: _images(320, 320, channels=1),
+    ),
+    "TransformationNetwork": (
+        lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),
+        lambda: _images(33, 46),
     ),
     "UNet": (lambda: models.UNet(3, widths=(4, 8)), lambda: _images(64, 96, channels=1)),
     "VGG": (lambda: models.VGG(3, stages=STAGES, hidden=16), _images),

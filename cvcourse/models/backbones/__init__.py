@@ -29,6 +29,9 @@ from cvcourse.models.backbones.vgg import (
     VGG,
     vgg16,
     vgg16_bn,
+    vgg19,
+    vgg_features,
+    vgg_layers,
 )
 
 __all__ = [
@@ -51,4 +54,7 @@ __all__ = [
     "resnet50",
     "vgg16",
     "vgg16_bn",
+    "vgg19",
+    "vgg_features",
+    "vgg_layers",
 ]

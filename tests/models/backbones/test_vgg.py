@@ -2,7 +2,16 @@ import pytest
 import torch
 from torch import nn
 
-from cvcourse.models.backbones.vgg import VGG, vgg16, vgg16_bn
+from cvcourse.models.backbones.vgg import (
+    PUBLISHED_NAMES,
+    VGG,
+    VGG19_STAGES,
+    vgg16,
+    vgg16_bn,
+    vgg19,
+    vgg_features,
+    vgg_layers,
+)
 from tests.models import golden
 
 TINY = {"stages": ((4,), (8,)), "hidden": 16}
@@ -38,3 +47,21 @@ def test_exports_and_compiles():
     torch.testing.assert_close(torch.export.export(model, (x,)).module()(x), expected)
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x), expected)
+
+
+def test_vgg19_count_and_names_of_layers():
+    with torch.device("meta"):
+        model = vgg19(pool=nn.AvgPool2d)
+    assert golden.parameter_count(model) == 143_667_240
+    kinds = {"conv": nn.Conv2d, "relu": nn.ReLU, "pool": nn.AvgPool2d}
+    layers = vgg_layers(VGG19_STAGES)
+    assert len(layers) == len(model.features)
+    for name, index in layers.items():
+        assert isinstance(model.features[int(index)], kinds[name[:4]]), name
+    assert layers["relu4_2"] == "22"
+    assert {n: layers[n] for n in PUBLISHED_NAMES} == PUBLISHED_NAMES
+    with torch.device("meta"):
+        normed = vgg_features(batch_norm=True)
+    for name, index in vgg_layers(batch_norm=True).items():
+        kind = {**kinds, "pool": nn.MaxPool2d}[name[:4]]
+        assert isinstance(normed[int(index)], kind), name
