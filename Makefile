@@ -7,7 +7,7 @@ LESSONS_READY := $(VENV)/ready-lessons-$(HERE)
 TEST_READY := $(VENV)/ready-test-$(HERE)
 TEACH_READY := $(VENV)/ready-teach-$(HERE)
 
-.PHONY: help lab test unit lessons lesson assignments grade gpu rehearse bench mutants clean
+.PHONY: help lab test unit lessons lesson assignments grade mark gpu rehearse bench mutants clean
 help:
 	@echo "make lab            set up what is missing and open the course in JupyterLab"
 	@echo "make test           set up what is missing, run the unit tests and every lesson"
@@ -15,6 +15,7 @@ help:
 	@echo "make lesson N=04    run one lesson from top to bottom"
 	@echo "make assignments    write assignments/release from assignments/source"
 	@echo "make grade SUBMITTED=folder   mark a folder that holds one folder a student (assignments/README.md)"
+	@echo "make mark SUBMITTED=folder    open Formgrader to mark the written answers of that folder"
 	@echo "make gpu            run every lesson on CUDA at full scale; writes lessons/GPU.md"
 	@echo "make rehearse       every lesson at scale full on the CPU, two steps a training; or SEEDS=\"0 1 2\": which claims hold"
 	@echo "make bench          our functions beside the well-known libraries'; writes benchmarks/RESULTS.md"
@@ -50,6 +51,10 @@ assignments: $(TEACH_READY)
 grade: $(TEACH_READY)
 	@test -n "$(SUBMITTED)" || { echo "Which folder? Call for example  make grade SUBMITTED=~/week1"; exit 2; }
 	@$(PY) -m grading grade "$(SUBMITTED)" $(if $(TO),--to "$(TO)") $(if $(ASSIGNMENT),--assignment $(ASSIGNMENT)) $(if $(WORKERS),--workers $(WORKERS)) $(foreach limit,$(LIMITS),--limit $(limit))
+
+mark: $(TEACH_READY)
+	@test -n "$(SUBMITTED)" || { echo "Which folder? Call for example  make mark SUBMITTED=~/week1"; exit 2; }
+	@$(PY) -m grading mark "$(SUBMITTED)" $(if $(TO),--to "$(TO)")
 
 gpu: $(TEST_READY)
 	$(PY) scripts/gpu.py

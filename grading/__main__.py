@@ -1,7 +1,9 @@
-"""python -m grading assignments | grade: what `make assignments` and `make grade` call."""
+"""python -m grading assignments | grade | mark: what `make` calls under the same names."""
 
 import argparse
 import dataclasses
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +19,9 @@ def main() -> int:
     generate.add_argument("name", nargs="?", help="one assignment; all when left out")
     grade = commands.add_parser("grade", help="mark a folder that holds one folder a student")
     grade.add_argument("submitted", type=Path)
-    grade.add_argument("--to", type=Path, help="where marks go (default: SUBMITTED-graded)")
+    grade.add_argument(
+        "--to", type=Path, help="where marks go (default: SUBMITTED-graded, or ~/cvcourse-marks)"
+    )
     grade.add_argument("--assignment", help="default: every one that is found in the folder")
     grade.add_argument("--workers", type=int, help="default: all cores")
     grade.add_argument(
@@ -27,6 +31,9 @@ def main() -> int:
         metavar="NAME=NUMBER",
         help=f"other than {dataclasses.asdict(Limits())}",
     )
+    mark = commands.add_parser("mark", help="open Formgrader, to mark written answers")
+    mark.add_argument("submitted", type=Path)
+    mark.add_argument("--to", type=Path, help="where marks are, as for grade")
     options = parser.parse_args()
     if options.command == "assignments":
         with extra("teach", "grading"):
@@ -34,6 +41,8 @@ def main() -> int:
 
         generate_all(only=options.name)
         return 0
+    if options.command == "mark":
+        return open_formgrader(options.submitted, options.to)
     with extra("teach", "grading"):
         from grading.batch import Refused
         from grading.batch import grade as grade_class
@@ -56,6 +65,19 @@ def main() -> int:
     for path in paths:
         print(path)
     return 0
+
+
+def open_formgrader(submitted: Path, to: Path | None) -> int:
+    from grading.batch import folder_of_marks
+
+    folder = folder_of_marks(submitted, to)
+    if not (folder / "gradebook.db").exists():
+        print(f"cvcourse: there are no marks in {folder}: call  make grade  first", file=sys.stderr)
+        return 2
+    os.chdir(folder)  # where its configuration lies, which keeps student code from running
+    as_root = ["--allow-root"] if os.geteuid() == 0 else []
+    print("Menu Nbgrader, Formgrader, Manual Grading; afterwards call  make grade  again.")
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", *as_root])
 
 
 if __name__ == "__main__":

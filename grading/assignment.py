@@ -10,6 +10,7 @@
 """
 
 import dataclasses
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -82,6 +83,25 @@ class Assignment:
         """What each exercise cell defines at its top level."""
         cells = [cell for cell in self.release.cells if kind_of(cell) == "exercise"]
         return {key_of(cell): defined_in(cell.source) for cell in cells}
+
+    @functools.cached_property
+    def signature(self) -> set[tuple[str, str]]:
+        """What a notebook of this assignment is known by: exercises, checks, texts."""
+        known = set()
+        for cell in self.release.cells:
+            kind = kind_of(cell)
+            if kind in ("exercise", "check"):
+                known.add(("name", key_of(cell)))
+            if kind == "exercise":
+                known |= {("function", name) for name in defined_in(cell.source)}
+            elif kind != "set-up" and len(bare(cell.source)) > 30:
+                known.add(("text", bare(cell.source)))
+        return known
+
+
+def bare(text: str) -> str:
+    """A cell's text without what editors change by themselves: ends of lines, and of the cell."""
+    return "\n".join(line.rstrip() for line in text.splitlines()).strip()
 
 
 def defined_in(code: str) -> set[str]:

@@ -7,16 +7,18 @@ file. A submission is done again only when it, the assignment or the grader has 
 
 import collections
 import concurrent.futures
-import contextlib
 import csv
 import dataclasses
 import fcntl
 import hashlib
+import io
 import json
 import multiprocessing
 import os
+import re
 import sys
 import tempfile
+import unicodedata
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -24,13 +26,13 @@ from tqdm import tqdm
 
 from grading import assignment as assignments
 from grading.assignment import Assignment
+from grading.collect import Collected, Submission, shown
 from grading.examine import Examiner, Result
 from grading.isolation import PROTECTIONS, die_with_parent
-from grading.limits import Limits
-from grading.submission import Submission, Unreadable, find, shown
+from grading.limits import Limits, spare
+from grading.submission import Unreadable
 
 _examiner: Examiner | None = None
-_course = None
 
 
 class Refused(Exception):
@@ -57,7 +59,8 @@ def _begin(limits: Limits):
     import torch
 
     torch.set_num_threads(1)
-    _examiner = Examiner(limits)
+    _examiner = Examiner(limits)  # starts the warm parent, which must not inherit the next line
+    spare(4096)
 
 
 def _ready() -> list[str]:
@@ -73,16 +76,27 @@ def _examine(job: Job):
         result = _examiner.examine(job.submission.content(), assignment)
     except Unreadable as error:
         result = Result.nothing(assignment, str(error))
+    result.notes = [*job.submission.notes, *result.notes]
+    if job.submission.file is not None:
+        result.graded = job.submission.file.shown
+        result.modified = job.submission.modified
+    if result.notebook is not None:
+        from grading.feedback import tame
+
+        tame(result.notebook)
     write(job.result, json.dumps(dataclasses.asdict(result)))
 
 
-def _feedback(root: Path, name: str, student: str):
-    global _course
-    if _course is None or _course.root != root:
-        from grading.marks import Course
+def _result(job: Job) -> Result:
+    return Result(**json.loads(job.result.read_text(encoding="utf-8")))
 
-        _course = Course(root)
-    _course.feedback(name, student)
+
+def _feedback(job: Job, grades: dict, path: Path):
+    from grading.feedback import page
+
+    assignment = Assignment.load(job.assignment, job.source, job.release)
+    result = _result(job)
+    write(path, page(assignment, result, grades, shown(job.submission.student)))
 
 
 # In the driver
@@ -96,6 +110,17 @@ def write(path: Path, text: str):
     ) as file:
         file.write(text)
     os.replace(file.name, path)
+
+
+def folder_of_marks(submitted: Path, to: Path | None = None) -> Path:
+    """Beside the submissions, but never in the course's repository: marks stay private."""
+    if to:
+        return Path(to).expanduser().resolve()
+    submitted = Path(submitted).expanduser().resolve()
+    beside = submitted.with_name(submitted.name + "-graded")
+    if beside.is_relative_to(assignments.ROOT):
+        return Path.home() / "cvcourse-marks" / beside.name
+    return beside
 
 
 def grade(
@@ -112,17 +137,25 @@ def grade(
     submitted = Path(submitted).expanduser().resolve()
     if not submitted.is_dir():
         raise Refused(f"there is no folder {submitted}")
-    to = Path(to).expanduser().resolve() if to else submitted.with_name(submitted.name + "-graded")
+    to = folder_of_marks(submitted, to)
     if to == submitted or to.is_relative_to(submitted) or submitted.is_relative_to(to):
         raise Refused("marks cannot lie in the folder of submissions, nor the other way round")
     known = assignments.names(source)
     if only and only not in known:
         raise Refused(f"there is no assignment {only}; there are {', '.join(known)}")
-    chosen = [only] if only else _handed_in(submitted, known)
+    collected = Collected(submitted, {n: Assignment.load(n, source, release) for n in known})
+    if collected.ignored:
+        print(
+            "not looked at, because neither folder, notebook nor archive: "
+            + ", ".join(collected.ignored[:10]),
+            file=sys.stderr,
+        )
+    chosen = [only] if only else collected.names()
     if not chosen:
         raise Refused(
-            f"no notebook in {submitted} is called as an assignment is; "
-            "name it:  make grade SUBMITTED=folder ASSIGNMENT=01_classification_to_regression"
+            f"no notebook in {submitted} holds an assignment; is it the right folder? "
+            "If all are broken, name it:  "
+            "make grade SUBMITTED=folder ASSIGNMENT=01_classification_to_regression"
         )
     to.mkdir(parents=True, exist_ok=True)
     to.chmod(0o700)
@@ -132,12 +165,7 @@ def grade(
         except OSError:
             raise Refused(f"{to} is being graded already") from None
         run = _Class(to, workers or os.cpu_count() or 1, limits or Limits(), source, release)
-        return [run.assignment(submitted, name) for name in chosen]
-
-
-def _handed_in(submitted: Path, known: list[str]) -> list[str]:
-    names = {Path(f).stem for _, _, files in os.walk(submitted) for f in files}
-    return [name for name in known if name in names]
+        return [run.assignment(collected, name) for name in chosen]
 
 
 class _Class:
@@ -147,11 +175,12 @@ class _Class:
         self.to, self.workers, self.limits = to, workers, limits
         self.source, self.release = Path(source), Path(release)
         self.course = Course(to)
+        self.course.configure()
         self.told = False
 
-    def assignment(self, submitted: Path, name: str) -> Path:
+    def assignment(self, collected: Collected, name: str) -> Path:
         self.name = name
-        self.current = Assignment.load(name, self.source, self.release)
+        self.current = collected.assignments[name]
         self.version = self.current.version
         marker = self.to / "state" / name / ".version"
         if not marker.exists() or marker.read_text(encoding="utf-8") != self.version:
@@ -165,7 +194,7 @@ class _Class:
                     "cannot change that: grade into a new folder (TO=...)"
                 ) from None
             write(marker, self.version)
-        submissions = find(submitted, self.current)
+        submissions = collected.submissions(name)
         jobs, again = [], []
         for submission in submissions:
             state = self.state(submission)
@@ -189,7 +218,9 @@ class _Class:
     # What is known of a submission
 
     def digest(self, submission: Submission) -> str:
-        digest = hashlib.sha256((self.version + repr(self.limits)).encode())
+        file = submission.file and submission.file.shown
+        told = (self.version, self.limits, submission.notes, file)
+        digest = hashlib.sha256(repr(told).encode())
         try:
             digest.update(submission.content())
         except Unreadable as error:
@@ -207,7 +238,7 @@ class _Class:
 
     def fingerprint(self, submission: Submission) -> list:
         grades = self.course.grades(self.current, submission.key)
-        return [[name, grade["score"], grade["comment"]] for name, grade in sorted(grades.items())]
+        return [[name, *grade.values()] for name, grade in sorted(grades.items())]
 
     # The work
 
@@ -216,18 +247,40 @@ class _Class:
             return
         bar = tqdm(total=len(jobs) + len(again), desc=self.name, unit="notebook", smoothing=0.05)
         with bar:
-            left = self._round(jobs, again, min(self.workers, len(jobs) + len(again)), bar)
+            for submission in again:  # marked by hand since: nothing runs
+                self.put_right(submission)
+                _feedback(*self.page(submission))
+                self.finish(submission)
+                bar.update()
+            left = self._round(jobs, min(self.workers, len(jobs)), bar) if jobs else []
             for job in left:  # a worker died; which submission did it? One at a time, to know
-                if self._round([job], [], 1, bar):
+                if self._round([job], 1, bar):
                     reason = "the grader itself failed at this submission: grade it by hand"
                     result = Result.nothing(self.current, reason)
                     write(job.result, json.dumps(dataclasses.asdict(result)))
                     self.record(job)
-                    self.course.feedback(self.name, job.submission.key)
+                    _feedback(*self.page(job.submission))
                     self.finish(job.submission, trouble=True)
                     bar.update()
 
-    def _round(self, jobs: list[Job], again: list[Submission], workers: int, bar) -> list[Job]:
+    def put_right(self, submission: Submission):
+        """Marks of checks come from here: a gradebook that says otherwise is corrected."""
+        job = self.job(submission)
+        got = self.course.differences(self.current, submission.key, _result(job))
+        if got:
+            print(
+                f"{shown(submission.student)}: the gradebook held other marks than the checks gave "
+                f"({', '.join(got)}): put right",
+                file=sys.stderr,
+            )
+            self.record(job)
+
+    def page(self, submission: Submission) -> tuple[Job, dict, Path]:
+        grades = self.course.grades(self.current, submission.key)
+        path = self.to / "feedback" / submission.key / self.name / f"{self.name}.html"
+        return self.job(submission), grades, path
+
+    def _round(self, jobs: list[Job], workers: int, bar) -> list[Job]:
         """Returns the jobs that were not finished because a worker process died."""
         context = multiprocessing.get_context("spawn")
         unfinished = {job.submission.key: job for job in jobs}
@@ -236,7 +289,7 @@ class _Class:
             if not self.told:
                 self.tell(pool.submit(_ready).result())
             queue, waiting = collections.deque(jobs), {}
-            writing = {self._write_feedback(pool, s): s for s in again}
+            writing = {}
             while queue or waiting or writing:
                 while queue and len(waiting) < 2 * workers:  # or feedback would come after all else
                     job = queue.popleft()
@@ -269,7 +322,7 @@ class _Class:
         return []
 
     def _write_feedback(self, pool, submission: Submission):
-        return pool.submit(_feedback, self.to, self.name, submission.key)
+        return pool.submit(_feedback, *self.page(submission))
 
     def _finish(self, submission: Submission, future):
         try:
@@ -290,8 +343,7 @@ class _Class:
         self.record(job)
 
     def record(self, job: Job):
-        result = Result(**json.loads(job.result.read_text(encoding="utf-8")))
-        self.course.record(self.current, job.submission.key, result)
+        self.course.record(self.current, job.submission.key, _result(job))
 
     def finish(self, submission: Submission, trouble: bool = False):
         digest = "" if trouble else self.digest(submission)
@@ -315,39 +367,41 @@ class _Class:
     # The marks
 
     def write_marks(self, submissions: list[Submission]) -> Path:
+        from grading.marks import earned
+
         columns = [*self.current.checks, *self.current.written]
         points = self.current.checks | self.current.written
         rows = []
-        for submission in submissions:
+        for submission in sorted(submissions, key=lambda s: _alphabetical(s.student)):
             row = {"student": shown(submission.student), "out_of": _number(sum(points.values()))}
-            with contextlib.suppress(Exception):  # not reached before an interruption: an empty row
+            job = self.job(submission)
+            if job.result.exists():  # else not reached before an interruption: an empty row
+                result = _result(job)
                 grades = self.course.grades(self.current, submission.key)
-                job = self.job(submission)
-                result = Result(**json.loads(job.result.read_text(encoding="utf-8")))
+                marks = earned(self.current, result, grades)
                 failed = [name for name, passed in result.passed.items() if not passed]
-                waiting = [name for name in self.current.written if grades[name]["waits"]]
                 said = [*result.notes, *(f"{n}: {text}" for n, text in result.messages.items())]
-                row |= {name: _number(grades[name]["score"]) for name in columns}
+                said += [f"{n}: changed by hand" for n, mark in marks.items() if mark["by_hand"]]
+                row |= {name: _number(marks[name]["score"] or 0) for name in columns}
                 row |= {
-                    "marks": _number(sum(grade["score"] for grade in grades.values())),
-                    "to_mark_by_hand": " ".join(waiting),
+                    "marks": _number(sum(mark["score"] or 0 for mark in marks.values())),
+                    "to_mark_by_hand": " ".join(n for n in columns if marks[n]["waits"]),
                     "failed_checks": " ".join(failed),
                     "messages": " | ".join(" ".join(text.split())[:300] for text in said),
+                    "graded": submission.file.shown if submission.file else "",
+                    "saved": submission.modified,
                     "feedback": f"feedback/{submission.key}/{self.name}/{self.name}.html",
                     "seconds": result.seconds,
                 }
             rows.append({name: _plain(value) for name, value in row.items()})
         head = ["student", "marks", "out_of", "to_mark_by_hand", "failed_checks", *columns]
-        head += ["messages", "feedback", "seconds"]
+        head += ["messages", "graded", "saved", "feedback", "seconds"]
+        table = io.StringIO()
+        writer = csv.DictWriter(table, head, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
         path = self.to / "marks" / f"{self.name}.csv"
-        path.parent.mkdir(exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, delete=False, newline="", encoding="utf-8"
-        ) as file:
-            table = csv.DictWriter(file, head, restval="")
-            table.writeheader()
-            table.writerows(rows)
-        os.replace(file.name, path)
+        write(path, "\ufeff" + table.getvalue())  # spreadsheets know UTF-8 by this mark alone
         return path
 
 
@@ -355,7 +409,15 @@ def _number(value: float) -> str:
     return f"{value:g}"
 
 
+def _alphabetical(student: str) -> tuple[str, str]:
+    """As a list of people is sorted: Ä beside A, capital beside small, 10 after 9."""
+    plain = unicodedata.normalize("NFKD", shown(student)).casefold()
+    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    return re.sub(r"\d+", lambda n: n[0].zfill(12), plain), student
+
+
 def _plain(value):
-    """Text that a spreadsheet will not take for a formula."""
-    text = str(value)
-    return "'" + text if text[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    """Text that no spreadsheet takes for a formula, whichever sign it divides columns by."""
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"(^|[;\t\r\n])(\s*[\"']*\s*)([=+\-@＝＋－＠])", r"\1\2'\3", value)

@@ -5,11 +5,13 @@ endless loop, a crash, an exit), the cell or call that did so has failed; a new 
 cells that were fine, and the rest is graded as if nothing had happened.
 """
 
+import ast
 import builtins
 import contextlib
 import dataclasses
 import io
 import re
+import reprlib
 import signal
 import symtable
 import time
@@ -22,6 +24,7 @@ from grading.assignment import Assignment, key_of, kind_of
 from grading.limits import Limits
 from grading.remote import Missing, Names
 from grading.sandbox import START, Student, StudentGone, StudentRaised, Zygote
+from grading.submission import clean
 
 
 @dataclasses.dataclass
@@ -35,14 +38,22 @@ class Result:
     outputs: dict[str, list] | None = None  # per cell id
     seconds: float = 0.0  # wall clock
     cpu: float = 0.0  # seconds of student processes
+    graded: str = ""  # which file
+    modified: str = ""  # when it was changed last
+    tried: dict[str, dict] = dataclasses.field(default_factory=dict)  # per failed check
 
     @classmethod
     def nothing(cls, assignment: Assignment, reason: str) -> "Result":
         return cls(dict.fromkeys(assignment.checks, False), {}, [reason])
 
 
-class _CheckTooSlow(BaseException):
-    pass
+SHOWN = 10_000  # characters of text of one cell
+SHOWN_IN_ALL = 4 * 2**20  # characters of text and pictures of a whole notebook
+HIDDEN_PART = "### BEGIN HIDDEN TESTS"
+
+
+class TooSlow(BaseException):
+    """No Exception, so that no check and no library takes it for one of its own."""
 
 
 class Examiner:
@@ -72,6 +83,7 @@ class Examiner:
             notes=notes + more + run.notes,
             notebook=dict(notebook),
             outputs=run.outputs,
+            tried=run.tried,
             seconds=round(time.monotonic() - run.started, 3),
             cpu=round(run.cpu, 3),
         )
@@ -88,6 +100,8 @@ class _Run:
         self.scope: dict = {"__name__": "check", "__builtins__": builtins}
         self.student: Student | None = None
         self.started, self.cpu = time.monotonic(), 0.0
+        self.room = SHOWN_IN_ALL
+        self.tried: dict[str, dict] = {}
 
     # The student process
 
@@ -97,8 +111,12 @@ class _Run:
             self.cpu += self.student.cpu
             self.student = None
 
+    def left(self, most: float) -> float:
+        """Seconds that a step may take: `most`, or what is left of them all."""
+        return max(0.0, min(most, self.started + self.limits.total - time.monotonic()))
+
     def out_of_time(self) -> bool:
-        return time.monotonic() - self.started > self.limits.total
+        return self.left(1.0) == 0.0
 
     def alive(self) -> Student:
         """The student process; a new one, brought to the same state, when the last one ended."""
@@ -115,6 +133,7 @@ class _Run:
                 raise RuntimeError(
                     f"{self.assignment.name} withholds what there is not: {error}"
                 ) from None
+            self.student.until = self.started + self.limits.total
             for place, code in enumerate(self.fine):
                 try:
                     self.student.ask(self.limits.cell, do="cell", source=code)
@@ -149,17 +168,36 @@ class _Run:
             return
         try:
             answer, _ = self.alive().ask(self.limits.cell, do="cell", source=cell.source)
-            outputs = [out for out in answer.get("outputs", []) if _well_formed(out)]
+            outputs = self.kept(answer.get("outputs", []))
             self.outputs[cell.id] = outputs
             self.fine.append(cell.source)
             if error := answer.get("error"):
-                text = str(StudentRaised(error))
+                text = clean(str(StudentRaised(error)))
                 self.messages[key] = text
                 outputs.append(_error(str(error.get("type")), text))
         except StudentGone as gone:
             self.fail(cell, key, f"stopped in this cell: {gone}. The rest was graded without it")
         except (StudentRaised, AttributeError, TypeError, KeyError) as error:
             self.fail(cell, key, f"gave an answer that is none ({type(error).__name__})")
+
+    def kept(self, outputs) -> list[dict]:
+        """What student code says that it has shown: the right shapes, and not too much of them."""
+        kept = []
+        for out in outputs[:100] if isinstance(outputs, list) else []:
+            if not _well_formed(out):
+                continue
+            texts = out if "text" in out else out["data"]
+            for kind in ("text", "text/plain"):
+                if kind in texts:
+                    texts[kind] = clean(texts[kind][:SHOWN])
+            size = sum(len(value) for value in texts.values() if isinstance(value, str))
+            if size > self.room:
+                note = "this notebook shows more than is kept: some outputs are left out"
+                self.notes += [note] if note not in self.notes else []
+                continue
+            self.room -= size
+            kept.append(out)
+        return kept
 
     def fail(self, cell, key: str, text: str):
         self.messages[key] = text
@@ -168,14 +206,15 @@ class _Run:
     def check(self, cell, key: str):
         code = self.source[key].source
         printed = io.StringIO()
-        reason = kind = None
+        reason = kind = where = None
+        scope = dict(self.scope)  # of its own: no check leans on another one
         try:
             names = Names(self.alive(), self.assignment.in_place)
-            scope = dict(self.scope)  # of its own: no check leans on another one
             for name in _asked_for(code, self.scope):
                 scope[name] = names.find(name)
             torch.manual_seed(0)
-            with contextlib.redirect_stdout(printed), _at_most(2 * self.limits.call + 30):
+            most = self.left(self.limits.check)
+            with contextlib.redirect_stdout(printed), at_most(most):
                 exec(compile(code, f"check {key}", "exec"), scope)
         except Missing as error:
             kind, reason = (
@@ -183,7 +222,7 @@ class _Run:
                 f"`{error}` is not defined: is its cell there, and without an error?",
             )
         except AssertionError as error:
-            text = str(error)
+            text, where = str(error), error
             if isinstance(error, StudentRaised):
                 text = "your code raised " + text
             kind, reason = (
@@ -195,21 +234,59 @@ class _Run:
         except NotImplementedError:
             kind, reason = "Not right", "this exercise is not answered yet"
         except StudentRaised as error:
-            kind, reason = "Raised", f"your code raised {error}"
+            kind, reason, where = "Raised", f"your code raised {error}", error
         except wire.WireError as error:
             kind, reason = "Not right", f"your function returned what cannot be checked: {error}"
-        except _CheckTooSlow:
+        except TooSlow:
             kind, reason = "Stopped", "the check took too long with your function"
+            if self.out_of_time():
+                reason = f"the notebook took more than {self.limits.total:.0f} seconds in all"
+            self.stop()  # it may have been stopped half-way through an answer
         except Exception as error:  # the check met a value that it did not expect
-            kind = "Not right"
+            kind, where = "Not right", error
             reason = f"its value cannot be used as it should ({type(error).__name__}: {error})"
         self.passed[key] = reason is None
-        text = printed.getvalue()[:5000]
+        text = clean(printed.getvalue()[:5000])
         outputs = [{"output_type": "stream", "name": "stdout", "text": text}] if text else []
         if reason is not None:
-            self.messages[key] = reason
+            tried = self.tried[key] = _tried(code, key, where, scope)
+            if tried["hidden"]:
+                reason = f"right for the numbers that are shown, not for others: {reason}"
+            reason = self.messages[key] = clean(reason)[:5000]
             outputs.append(_error(kind, reason))
         self.outputs[cell.id] = outputs
+
+
+def _tried(code: str, key: str, error: Exception | None, scope: dict) -> dict:
+    """Which line of a check failed, and the values of its names; of the hidden part, nothing."""
+    seen, _, hidden = code.partition(HIDDEN_PART)
+    lines, trace = [], error.__traceback__ if error else None
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == f"check {key}":
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    if not lines:
+        return {"lines": None, "hidden": False, "values": []}
+    line = lines[0]
+    if hidden and line > seen.count("\n"):
+        return {"lines": None, "hidden": True, "values": []}
+    around = [
+        node
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno
+    ]
+    if not around:
+        return {"lines": None, "hidden": False, "values": []}
+    statement = min(around, key=lambda node: node.end_lineno - node.lineno)
+    short = reprlib.Repr()
+    short.maxlist = short.maxtuple = short.maxdict = 20
+    short.maxstring, short.maxother = 200, 600
+    values = []
+    for name in sorted({n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}):
+        value = scope.get(name)
+        if isinstance(value, torch.Tensor | int | float | str | list | tuple | dict):
+            values.append([name, clean(short.repr(value))])
+    return {"lines": [statement.lineno, statement.end_lineno], "hidden": False, "values": values}
 
 
 def _asked_for(code: str, scope: dict) -> list[str]:
@@ -229,12 +306,12 @@ def _asked_for(code: str, scope: dict) -> list[str]:
 
 
 @contextlib.contextmanager
-def _at_most(seconds: float):
+def at_most(seconds: float):
     def stop(*_):
-        raise _CheckTooSlow
+        raise TooSlow
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))  # 0 would be for ever
     try:
         yield
     finally:

@@ -1,11 +1,16 @@
 """Walls around student code: namespaces, a root directory of its own, another user.
 
+Bubblewrap builds the same walls around a program that it starts; a submission is a fork of a parent
+that has imported torch already (two seconds each), so the few calls that bubblewrap would make are
+made here. The filter of system calls is libseccomp's.
+
 What is available differs (root or not, container or not, macOS), so every wall is tried, and
 `PROTECTIONS` tells in words what each one is for. The grader prints once which are missing.
 """
 
 import contextlib
 import ctypes
+import errno
 import os
 import platform
 import sys
@@ -20,6 +25,7 @@ PROTECTIONS = {
     "files": "files of its own: Python and cvcourse to read, one empty folder to write",
     "user": "an unprivileged user",
     "limits": "limits of time, memory, processes and file sizes",
+    "calls": "no system calls that reach around these limits",
 }
 NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
     0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
@@ -28,6 +34,7 @@ RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 409
 HOME = "/tmp/submission"  # where student code runs, in a root directory of its own
 PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_SET_DUMPABLE = 1, 24, 38, 4
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
+KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219, "ppc64le": 271, "s390x": 280}
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -172,6 +179,88 @@ def become(user: int):
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
+
+
+REFUSED_CALLS = (
+    # memory that no limit counts
+    *("memfd_create", "memfd_secret", "shmget", "shmat", "shmctl", "msgget", "semget"),
+    *("userfaultfd", "io_uring_setup"),
+    # other namespaces, with all capabilities inside
+    *("unshare", "setns", "mount", "umount2", "pivot_root", "chroot", "fsopen", "move_mount"),
+    *("open_tree", "fsmount", "mount_setattr", "open_by_handle_at"),
+    # what belongs to the teacher's session, or to the kernel
+    *("keyctl", "add_key", "request_key", "bpf", "perf_event_open", "ptrace", "kcmp"),
+    *("process_vm_readv", "process_vm_writev", "pidfd_getfd", "quotactl", "syslog", "acct"),
+    *("swapon", "swapoff", "reboot", "kexec_load", "init_module", "finit_module", "personality"),
+)
+FAMILIES = {1, 2, 10, 16}  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK; no AF_VSOCK to the host
+ALLOW, ERRNO, EQUAL, GREATER, MASKED_EQUAL = 0x7FFF0000, 0x00050000, 4, 6, 7
+
+
+class _Comparison(ctypes.Structure):
+    """libseccomp's struct scmp_arg_cmp."""
+
+    _fields_ = (
+        ("argument", ctypes.c_uint),
+        ("operation", ctypes.c_int),
+        ("first", ctypes.c_uint64),
+        ("second", ctypes.c_uint64),
+    )
+
+
+def load_filter():
+    """The library that makes filters of system calls; None where there is none."""
+    try:
+        library = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    except OSError:
+        return None
+    library.seccomp_init.restype = ctypes.c_void_p
+    for name in ("seccomp_rule_add_array", "seccomp_load", "seccomp_release"):
+        getattr(library, name).argtypes = {
+            "seccomp_rule_add_array": [
+                *(ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint),
+                ctypes.POINTER(_Comparison),
+            ]
+        }.get(name, [ctypes.c_void_p])
+    return library
+
+
+def refuse_calls(library) -> bool:
+    """Refuse `REFUSED_CALLS`, and some arguments of others, from now on and for all children."""
+    if library is None:
+        return False
+    rules = library.seccomp_init(ALLOW)
+    if not rules:
+        return False
+
+    def refuse(name: str, error: int, *comparisons: _Comparison):
+        number = library.seccomp_syscall_resolve_name(name.encode())
+        if number == -1:  # not known to this library: an older kernel has it neither
+            return
+        listed = (_Comparison * len(comparisons))(*comparisons) if comparisons else None
+        if library.seccomp_rule_add_array(rules, ERRNO | error, number, len(comparisons), listed):
+            raise OSError(f"no rule for {name}")
+
+    try:
+        for name in REFUSED_CALLS:
+            refuse(name, errno.EPERM)
+        refuse("clone3", errno.ENOSYS)  # its flags cannot be looked at: libc falls back to clone
+        refuse("clone", errno.EPERM, _Comparison(0, MASKED_EQUAL, NEWUSER, NEWUSER))
+        for family in range(max(FAMILIES) + 1):
+            if family not in FAMILIES:
+                refuse("socket", errno.EAFNOSUPPORT, _Comparison(0, EQUAL, family, 0))
+        refuse("socket", errno.EAFNOSUPPORT, _Comparison(0, GREATER, max(FAMILIES), 0))
+        return library.seccomp_load(rules) == 0
+    except OSError:
+        return False
+    finally:
+        library.seccomp_release(rules)
+
+
+def leave_keyring():
+    """A session keyring of its own, empty: the inherited one is the teacher's."""
+    if sys.platform == "linux" and (number := KEYCTL.get(platform.machine())):
+        libc.syscall(number, 1, None)  # KEYCTL_JOIN_SESSION_KEYRING
 
 
 def give_up_capabilities():

@@ -1,26 +1,26 @@
-"""nbgrader's part: marks go into its gradebook, and feedback comes out of it.
+"""nbgrader's part: it keeps the gradebook, and shows written answers to the teacher.
 
 nbgrader's autograder overwrites the teacher's cells, takes the outputs that `examine` has found
 instead of running anything itself, and saves a score per cell. What it reports is not believed: the
-gradebook is read again, and each check must have there what it deserves.
+gradebook is read again, and each check must have there what it deserves. What a check is worth in
+the file of marks and in the feedback comes from our own result alone; the gradebook adds what a
+person has entered.
+
+Formgrader's own buttons *Autograde* and *Generate Feedback* would run student code as the teacher,
+and show hidden tests: the configuration in a folder of marks refuses both.
 """
 
 import contextlib
-import html
 import io
 import logging
-import re
 import shutil
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.api import MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import (
-    AssignLatePenalties,
     CheckCellMetadata,
-    ClearHiddenTests,
-    GetGrades,
     LimitOutput,
     NbGraderPreprocessor,
     SaveAutoGrades,
@@ -29,6 +29,32 @@ from nbgrader.preprocessors import (
 from grading.assignment import Assignment, key_of, kind_of
 from grading.examine import Result
 from grading.release import add_to_course, course
+
+CONFIGURATION = '''\
+"""For `jupyter lab` in this folder: nbgrader's Formgrader shows what waits for a mark."""
+
+c = get_config()
+c.CourseDirectory.course_id = "cvcourse"
+
+from nbconvert.exporters import NotebookExporter
+
+
+class Refused(NotebookExporter):
+    """Student code would run with your rights: it runs in a sandbox alone, with `make grade`."""
+
+    def __init__(self, *_, **__):
+        raise RuntimeError(
+            "Autograde and Generate Feedback are switched off here, because they would run student "
+            "code with your rights and show hidden tests. Call  make grade  instead: it marks what "
+            "is new, and writes the feedback with your marks and comments."
+        )
+
+
+c.Autograde.exporter_class = Refused
+c.GenerateFeedback.exporter_class = Refused
+# all Markdown that Formgrader shows goes through this filter
+c.HTMLExporter.filters = {"strip_files_prefix": lambda html: harmless(html)}
+'''
 
 _found: dict[str, Result] = {}  # of the student whom nbgrader is looking at
 
@@ -52,12 +78,6 @@ def _error(name: str, text: str) -> dict:
     return {"output_type": "error", "ename": name, "evalue": text, "traceback": [f"{name}: {text}"]}
 
 
-def harmless(markdown: str) -> str:
-    """Markdown without live HTML and without links, which may lead to `javascript:`."""
-    no_tags = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", markdown)  # what HTML takes for the start of one
-    return re.sub(r"\](?=\s*[(\[:])", "&#93;", no_tags)
-
-
 class Course:
     """An nbgrader course in a folder, with its gradebook."""
 
@@ -68,24 +88,20 @@ class Course:
             InsertOutputs,
             LimitOutput,
             SaveAutoGrades,
-            AssignLatePenalties,
             CheckCellMetadata,
-        ]
-        config.GenerateFeedback.preprocessors = [
-            GetGrades,
-            ClearHiddenTests,  # feedback names what failed, and does not show next year's tests
-            CSSHTMLHeaderPreprocessor,
         ]
         self.api = NbGraderAPI(config=config)
         self.api.log_level = logging.ERROR
 
-    def add(self, name: str, source: Path):
+    def configure(self):
+        """What protects the teacher who opens this folder; written anew at each call."""
+        filters = Path(__file__).with_name("harmless.py").read_text(encoding="utf-8")
         (self.root / "nbgrader_config.py").write_text(
-            "# for `jupyter lab` here: nbgrader's formgrader shows what waits for a mark\n"
-            "c = get_config()\n"
-            "c.CourseDirectory.course_id = 'cvcourse'\n",
-            encoding="utf-8",
+            CONFIGURATION + "\n\n# " + "-" * 20 + "\n" + filters, encoding="utf-8"
         )
+        (self.root / ".gitignore").write_text("*\n", encoding="utf-8")
+
+    def add(self, name: str, source: Path):
         add_to_course(name, self.root, source)
 
     def record(self, assignment: Assignment, student: str, result: Result):
@@ -97,14 +113,10 @@ class Course:
             checks = [cell for cell in assignment.release.cells if kind_of(cell) == "check"]
             result.outputs = {cell.id: [_error("Nothing to grade", reason)] for cell in checks}
         notebook = nbformat.from_dict(notebook)
-        for cell in notebook.cells:  # shown in the teacher's browser, here and in Formgrader
-            if cell.cell_type == "markdown" and (
-                kind_of(cell) == "written" or cell.id.startswith("own-")
-            ):
-                cell.source = harmless(cell.source)
         if result.notes:
-            listed = "\n".join(f"- {html.escape(note)}" for note in result.notes)
-            text = f"**What the grader noticed**\n\n{listed}"
+            listed = "\n".join(result.notes)
+            fence = "`" * (3 + max((len(run) for run in _backticks(listed)), default=0))
+            text = f"**What the grader noticed**\n\n{fence}text\n{listed}\n{fence}"
             notebook.cells.insert(
                 0, nbformat.v4.new_markdown_cell(text, id="what-the-grader-noticed")
             )
@@ -117,35 +129,77 @@ class Course:
             self._call(self.api.autograde, assignment.name, student, "mark")
         finally:
             del _found[student]
-        got = {name: grade["auto"] for name, grade in self.grades(assignment, student).items()}
-        for name, points in assignment.checks.items():
-            if got.get(name) != (points if result.passed[name] else 0):
-                raise RuntimeError(f"the gradebook holds {got.get(name)} for {name}")
+        for name, got in self.differences(assignment, student, result).items():
+            raise RuntimeError(f"the gradebook holds {got} for {name}")
+
+    def differences(self, assignment: Assignment, student: str, result: Result) -> dict:
+        """Checks for which the gradebook holds another score than they have earned."""
+        grades = self.grades(assignment, student)
+        got = {name: grades.get(name, {}).get("auto") for name in assignment.checks}
+        deserved = {n: points if result.passed[n] else 0 for n, points in assignment.checks.items()}
+        return {name: got[name] for name in got if got[name] != deserved[name]}
 
     def grades(self, assignment: Assignment, student: str) -> dict[str, dict]:
-        """Per graded cell: score by the checks, score that counts, comment, whether it waits."""
+        """Per graded cell: what nbgrader saved for it, and what a person has entered."""
         with self.api.gradebook as book:
-            notebook = book.find_submission_notebook(assignment.name, assignment.name, student)
+            try:
+                notebook = book.find_submission_notebook(assignment.name, assignment.name, student)
+            except MissingEntry:
+                return {}
             comments = {c.name: c.comment for c in notebook.comments}
             return {
                 grade.name: {
                     "auto": grade.auto_score,
-                    "score": grade.score,
+                    "by_hand": grade.manual_score,
+                    "extra": grade.extra_credit,
                     "waits": bool(grade.needs_manual_grade),
                     "comment": comments.get(grade.name),
                 }
                 for grade in notebook.grades
             }
 
-    def feedback(self, name: str, student: str) -> Path:
-        self._call(self.api.generate_feedback, name, student, "write feedback")
-        return self.root / "feedback" / student / name / f"{name}.html"
-
     def _call(self, function, name: str, student: str, what: str):
-        options = {"create": True} if what == "mark" else {}
         with contextlib.redirect_stderr(io.StringIO()) as said:
-            done = function(name, student, force=True, **options)
+            done = function(name, student, force=True, create=True)
         if not done["success"]:
             raise RuntimeError(
                 f"nbgrader cannot {what} for {student}:\n{done['log']}{said.getvalue()}"
             )
+
+
+def _backticks(text: str) -> list[str]:
+    runs, run = [], ""
+    for letter in text + " ":
+        if letter == "`":
+            run += letter
+        elif run:
+            runs.append(run)
+            run = ""
+    return runs
+
+
+def earned(assignment: Assignment, result: Result, grades: dict[str, dict]) -> dict[str, dict]:
+    """Per graded cell: score (None while it waits), points, comment, and what a person changed."""
+    found = {}
+    for name, points in (assignment.checks | assignment.written).items():
+        grade = grades.get(name, {})
+        score = None
+        if name in assignment.checks:
+            score = points if result.passed.get(name) else 0.0
+        elif not grade.get("waits"):
+            score = grade.get("auto") or 0.0
+        by_hand = grade.get("by_hand")
+        if by_hand is not None:  # also while it is listed as waiting once more
+            score = by_hand
+        waits = name in assignment.written and bool(grade.get("waits"))
+        if score is not None:
+            score += grade.get("extra") or 0.0
+        changed = name in assignment.checks and (by_hand is not None or grade.get("extra"))
+        found[name] = {
+            "score": score,
+            "points": points,
+            "waits": waits,
+            "comment": grade.get("comment"),
+            "by_hand": bool(changed),
+        }
+    return found

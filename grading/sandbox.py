@@ -44,7 +44,9 @@ def environment() -> dict[str, str]:
     one = ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB_MAXIMUM")
     kept |= {f"{name}_NUM_THREADS": "1" for name in one}
     kept |= {"CUDA_VISIBLE_DEVICES": "", "CVCOURSE_DEVICE": "cpu", "CVCOURSE_SCALE": "small"}
-    return kept | {"MPLBACKEND": "agg", "PYTHONDONTWRITEBYTECODE": "1"}
+    kept |= {"PIP_NO_INPUT": "1", "PIP_RETRIES": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    kept |= {"OMP_THREAD_LIMIT": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return kept | {"MPLBACKEND": "agg"}
 
 
 class Zygote:
@@ -122,16 +124,26 @@ class Student:
         self.started = time.monotonic()
         self.gone: str | None = None
         self.cpu = 0.0  # seconds, known once it has ended
+        self.until: float | None = None  # when it has had its time, on the monotonic clock
+        self.asked = 0
         self._told = b""
 
     def ask(self, seconds: float, tensors=None, **message) -> tuple[dict, dict]:
         if self.gone:
             raise StudentGone(self.gone)
+        late = f"it was not done after {seconds:.0f} seconds and was stopped"
+        if self.until is not None and (left := self.until - time.monotonic()) < seconds:
+            late = f"the notebook took more than {self.limits.total:.0f} seconds in all"
+            seconds = max(0.01, left)
+        deadline = time.monotonic() + seconds
+        self.asked += 1  # an answer to another question is none
         try:
-            wire.send(self.connection, message, tensors, seconds)
-            answer, sent = wire.receive(self.connection, seconds)
+            wire.send(self.connection, message | {"number": self.asked}, tensors, seconds)
+            answer, sent = wire.receive(self.connection, deadline - time.monotonic())
+            if answer.get("number") != self.asked:
+                raise wire.WireError("an answer that nobody had asked for")
         except wire.TooLate:
-            self._end(f"it was not done after {seconds:.0f} seconds and was stopped")
+            self._end(late)
         except wire.Closed:
             self._end(self.ended())
         except wire.WireError as error:

@@ -8,16 +8,22 @@ import base64
 import builtins
 import contextlib
 import importlib
+import inspect
 import io
 import linecache
 import os
 import socket
+import subprocess
 import sys
 import traceback
+import types
 
+import matplotlib
+import matplotlib.pyplot as plt
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from IPython.utils.text import LSString, SList
 from matplotlib_inline.backend_inline import flush_figures
 
 from grading import wire
@@ -37,7 +43,48 @@ def make_shell() -> InteractiveShell:
     shell.ask_exit = _leave
     shell.displayhook.write_output_prompt = lambda: None
     shell.run_cell("%matplotlib inline", store_history=False)
+    as_at_home(shell)
     return shell
+
+
+def as_at_home(shell: InteractiveShell):
+    """What students do on their own computers neither fails here nor costs them an exercise."""
+    shell.register_magic_function(lambda _: None, "line", "matplotlib")  # figures are kept anyway
+    matplotlib.use = lambda *_, **__: None
+    plt.switch_backend = lambda *_: None
+    torch.set_num_threads = torch.set_num_interop_threads = lambda _: None  # one thread, always
+    torch.compile = _not_compiled
+    shell.system = lambda command: _run(shell, command)
+    shell.getoutput = lambda command, split=True, depth=0: _output_of(shell, command, split)
+
+
+def _not_compiled(model=None, **_):
+    """`torch.compile` without compiling, which takes longer than a submission may."""
+    return model if model is not None else _not_compiled
+
+
+def _shell_command(shell, command: str) -> str:
+    """Without a terminal: `!` and `%pip` of IPython want one."""
+    done = subprocess.run(
+        shell.var_expand(command, depth=3),
+        shell=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    shell.user_ns["_exit_code"] = done.returncode
+    return done.stdout
+
+
+def _run(shell, command: str):
+    print(_shell_command(shell, command), end="")
+
+
+def _output_of(shell, command: str, split: bool):
+    text = _shell_command(shell, command)
+    return SList(text.splitlines()) if split else LSString(text)
 
 
 def describe_error(error: BaseException) -> dict:
@@ -69,21 +116,85 @@ class _Bounded(io.StringIO):
         return len(text)
 
 
+COURSE = "cvcourse"
+ROOMS = ("ops", "losses", "metrics", "models", "data")  # what their `__all__` names is public
+GENERAL = ("_checks", "_reduce")  # modules whose functions answer no exercise
+
+
+def resolve(name: str):
+    """What a dotted name leads to, and its owner."""
+    *path, attribute = name.split(".")
+    owner = importlib.import_module(path[0])
+    for place, part in enumerate(path[1:], 2):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(".".join(path[:place]))
+        owner = getattr(owner, part)
+    return getattr(owner, attribute), owner  # a name that is none is the assignment's mistake
+
+
+def helpers(thing) -> dict[int, tuple[str, object]]:
+    """Private functions and classes of the course that `thing` is made of, by identity."""
+    public = set()
+    for room in ROOMS:
+        module = importlib.import_module(f"{COURSE}.{room}")
+        public |= {id(getattr(module, name)) for name in getattr(module, "__all__", ())}
+    found, left = {}, [thing]
+    while left:
+        for name, helper in _used_by(left.pop()):
+            module = str(getattr(helper, "__module__", ""))
+            private = module.startswith(f"{COURSE}.") and module.rsplit(".", 1)[1] not in GENERAL
+            if private and id(helper) not in public and id(helper) not in found:
+                found[id(helper)] = (f"{module}.{name}", helper)
+                left.append(helper)
+    return found
+
+
+def _used_by(thing):
+    """Callables among the globals that a function, or the methods of a class, name."""
+    inside = vars(thing).values() if isinstance(thing, type) else [thing]
+    for function in inside:
+        function = inspect.unwrap(getattr(function, "__func__", function))
+        codes = [function.__code__] if isinstance(function, types.FunctionType) else []
+        while codes:
+            code = codes.pop()
+            codes += [part for part in code.co_consts if isinstance(part, types.CodeType)]
+            for name in code.co_names:
+                if callable(helper := function.__globals__.get(name)):
+                    yield name, helper
+
+
 def withhold(names: list[str]):
-    """Functions that the exercise asks for raise when they are called."""
+    """Functions that the exercise asks for raise when they are called.
+
+    So do the private functions that they are made of, under each name that a module of the course
+    or a class there has for them.
+    """
+    targets = {}
     for name in names:
-        *path, attribute = name.split(".")
-        owner = importlib.import_module(path[0])
-        for place, part in enumerate(path[1:], 2):
-            with contextlib.suppress(ImportError):
-                importlib.import_module(".".join(path[:place]))
-            owner = getattr(owner, part)
-        getattr(owner, attribute)  # a name that is none is the assignment's mistake
+        thing, _ = resolve(name)
+        targets[id(thing)] = (name, thing)
+    for _, thing in list(targets.values()):
+        if str(getattr(thing, "__module__", "")).startswith(COURSE):
+            targets = helpers(thing) | targets
+    stands_in = {number: _refusal(name) for number, (name, _) in targets.items()}
+    for name in names:
+        thing, owner = resolve(name)
+        if id(thing) in stands_in:
+            setattr(owner, name.rsplit(".", 1)[1], stands_in[id(thing)])
+    for module in [m for n, m in list(sys.modules.items()) if n.split(".")[0] == COURSE and m]:
+        classes = [v for v in vars(module).values() if isinstance(v, type)]
+        for owner in [module, *(c for c in classes if c.__module__.startswith(COURSE))]:
+            for attribute, value in list(vars(owner).items()):
+                thing = getattr(value, "__func__", value)
+                if id(thing) in stands_in:
+                    setattr(owner, attribute, stands_in[id(thing)])
 
-        def refuse(*_, name=name, **__):
-            raise PermissionError(f"{name} is withheld in this assignment: write it out yourself")
 
-        setattr(owner, attribute, refuse)
+def _refusal(name: str):
+    def refuse(*_, **__):
+        raise PermissionError(f"{name} is withheld in this assignment: write it out yourself")
+
+    return refuse
 
 
 class Session:
@@ -179,12 +290,14 @@ class Session:
                 answer, sent = getattr(self, operation)(message, tensors)
             except BaseException as error:
                 answer, sent = {"raised": describe_error(error)}, {}
+            answer["number"] = message.get("number")
             try:
                 wire.send(self.connection, answer, sent)
             except wire.Closed:
                 os._exit(0)
             except BaseException as error:  # for example a value that is no data after all
-                wire.send(self.connection, {"raised": describe_error(error)})
+                number = message.get("number")
+                wire.send(self.connection, {"raised": describe_error(error), "number": number})
 
 
 def _tensors_in(value):

@@ -5,6 +5,7 @@ and numpy.ndarray. What is none of these stays where it is, and a handle (a numb
 """
 
 import json
+import math
 import select
 import socket
 import struct
@@ -15,7 +16,8 @@ import numpy as np
 import torch
 from safetensors.torch import load, save
 
-LONGEST = 256 * 2**20  # bytes of one message
+LONGEST = 64 * 2**20  # bytes of one message
+LONGEST_TEXT = 16 * 2**20  # of these, of JSON: as Python objects it takes twenty times as much
 LONGEST_ITERATOR = 100_000
 HEAD = struct.Struct("!QQ")  # bytes of the JSON part, bytes of the tensors
 
@@ -80,7 +82,11 @@ def encode(value, tensors: dict, handle=None):
 
 
 def decode(coded, tensors: dict, handle=None):
-    """The value again; `handle(coded)` stands for what stayed on the other side."""
+    """The value again; `handle(coded)` stands for what stayed on the other side.
+
+    Takes the tensors out of `tensors`: one that is named a second time is no value, or a short
+    message could ask for any amount of memory.
+    """
 
     def inner(item):
         return decode(item, tensors, handle)
@@ -90,14 +96,14 @@ def decode(coded, tensors: dict, handle=None):
     if not isinstance(coded, dict):
         return coded
     if "tensor" in coded:
-        tensor = tensors[coded["tensor"]].clone()
+        tensor = _modest(tensors.pop(coded["tensor"])).clone()
         if coded.get("requires_grad") and tensor.is_floating_point():
             tensor.requires_grad_()
         if "grad" in coded:
             tensor.grad = inner(coded["grad"])
         return tensor
     if "array" in coded:
-        array = tensors[coded["array"]].numpy().copy()
+        array = _modest(tensors.pop(coded["array"])).numpy().copy()
         return array[()] if coded.get("scalar") else array
     if "dtype" in coded:
         kind = getattr(torch, coded["dtype"])
@@ -113,6 +119,13 @@ def decode(coded, tensors: dict, handle=None):
     if "handle" in coded and handle is not None:
         return handle(coded)
     raise WireError("no value")
+
+
+def _modest(tensor: torch.Tensor) -> torch.Tensor:
+    """No 0 × 2⁴⁰ either: nothing on the wire, and gigabytes as soon as somebody sums it."""
+    if math.prod(max(side, 1) for side in tensor.shape) > LONGEST:
+        raise WireError(f"a tensor of shape {tuple(tensor.shape)}")
+    return tensor
 
 
 def send(connection: socket.socket, message: dict, tensors: dict | None = None, seconds=60.0):
@@ -132,7 +145,7 @@ def receive(connection: socket.socket, seconds: float | None = None) -> tuple[di
     deadline = None if seconds is None else time.monotonic() + seconds
     connection.setblocking(True)
 
-    def exactly(count: int) -> bytes:
+    def exactly(count: int) -> bytearray:
         parts = bytearray()
         while len(parts) < count:
             left = None if deadline is None else deadline - time.monotonic()
@@ -145,16 +158,17 @@ def receive(connection: socket.socket, seconds: float | None = None) -> tuple[di
             if not part:
                 raise Closed
             parts += part
-        return bytes(parts)
+        return parts
 
     text, blob = HEAD.unpack(exactly(HEAD.size))
-    if text + blob > LONGEST:
+    if text + blob > LONGEST or text > LONGEST_TEXT:
         raise WireError(
-            f"a message of {(text + blob) // 2**20} MiB; {LONGEST // 2**20} are allowed"
+            f"a message of {(text + blob) // 2**20} MiB; {LONGEST // 2**20} are allowed, "
+            f"of which {LONGEST_TEXT // 2**20} may be lists and text"
         )
     try:
         message = json.loads(exactly(text))
-        tensors = load(exactly(blob)) if blob else {}
+        tensors = load(bytes(exactly(blob))) if blob else {}
     except WireError:
         raise
     except Exception as error:  # whatever a forged message makes a parser raise

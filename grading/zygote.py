@@ -34,6 +34,7 @@ def main(number: int):
     ones = torch.ones(2, requires_grad=True)
     ones.sum().item()
     shell = make_shell()
+    filters = isolation.load_filter()
     gc.freeze()  # shared with the children for longer
     grader = socket.socket(fileno=number)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system collects what has ended
@@ -50,14 +51,14 @@ def main(number: int):
             try:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 grader.close()
-                code = guard(json.loads(text), *handles, shell)
+                code = guard(json.loads(text), *handles, shell, filters)
             finally:
                 os._exit(code)
         for handle in handles:
             os.close(handle)
 
 
-def guard(request: dict, connection: int, news: int, shell) -> int:
+def guard(request: dict, connection: int, news: int, shell, filters) -> int:
     """Stands between grader and student: starts the student process, waits, tells how it ended."""
     isolation.die_with_parent()
     os.setsid()
@@ -68,7 +69,7 @@ def guard(request: dict, connection: int, news: int, shell) -> int:
     if student == 0:
         try:
             os.close(news)
-            become_student(request, got, user, folder, connection, shell)
+            become_student(request, got, user, folder, connection, shell, filters)
         finally:
             os._exit(1)
     os.close(connection)
@@ -102,9 +103,10 @@ def sweep(student: int, user: int | None):
 
 
 def become_student(
-    request, got: set[str], user: int | None, folder: str | None, connection: int, shell
+    request, got: set[str], user: int | None, folder: str | None, connection: int, shell, filters
 ):
     os.setsid()
+    isolation.leave_keyring()
     own = socket.socket(fileno=connection)
     limits = bounds.Limits(**request["limits"])
     if request["own_root"]:
@@ -125,6 +127,8 @@ def become_student(
     elif {"files", "processes"} <= got:
         got.add("user")  # of its own namespace: the same number, and no rights
     isolation.give_up_capabilities()
+    if isolation.refuse_calls(filters):
+        got.add("calls")
     if not (missing := bounds.apply(limits)):
         got.add("limits")
     isolation.die_with_parent()  # after the change of user, which forgets it

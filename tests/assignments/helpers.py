@@ -13,7 +13,7 @@ from grading.limits import Limits
 HERE = Path(__file__).parent
 NAMES = names()
 # Long waiting times, because machines that run tests are shared: loops end by processor time.
-PATIENT = Limits(cpu=60, cell=300, call=300, total=900, memory=1024, processes=12)
+PATIENT = Limits(cpu=60, cell=300, call=300, check=600, total=900, memory=1024, processes=12)
 STRICT = dataclasses.replace(PATIENT, cpu=2, memory=512, processes=6)
 
 

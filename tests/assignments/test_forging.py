@@ -5,14 +5,19 @@ whatever surrounds it.
 """
 
 import contextlib
+import dataclasses
 import json
 import os
+import platform
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from grading.examine import Examiner
 from grading.sandbox import Zygote
 from tests.assignments.helpers import (
+    PATIENT,
     answered,
     content,
     failed,
@@ -122,6 +127,24 @@ def test_forgeries_earn_nothing(forgery, notebook, load, strict):
     assert all(result.messages[check] for check in CHECKS)
 
 
+def test_what_was_tried_is_told_and_hidden_numbers_are_not(notebook, load, strict):
+    code = "def soft_targets(number, k, sigma):\n    return torch.ones(len(number), k) / k\n"
+    result = strict.examine(content(answered(notebook, "soft", code)), load(NAME))
+    tried = result.tried["soft-rows"]
+    source = next(c.source for c in load(NAME).source.cells if c.id == "soft-rows").split("\n")
+    first, last = tried["lines"]
+    assert source[first - 1].startswith("assert value.argmax(1)")
+    assert first == last
+    assert [name for name, _ in tried["values"]] == ["value"]
+    assert "0.1667" in tried["values"][0][1]
+    right = next(c.source for c in notebook.cells if c.id == "soft")
+    wide = right.replace("sigma**2", "max(sigma, 0.5) ** 2")  # wrong for small sigmas alone
+    result = strict.examine(content(answered(notebook, "soft", wide)), load(NAME))
+    assert result.tried["soft-values"] == {"lines": None, "hidden": True, "values": []}
+    said = "right for the numbers that are shown, not for others: "
+    assert result.messages["soft-values"].startswith(said)
+
+
 def test_withheld_functions_say_so(notebook, load, strict):
     code = (
         "def soft_cross_entropy(logits, targets):\n"
@@ -227,6 +250,126 @@ def test_processes_do_not_outlive_their_submission(walled, notebook, load, exami
         with contextlib.suppress(OSError):
             alive += [path] if mark.encode() in path.read_bytes() else []
     assert not alive
+
+
+CALLS = """
+import ctypes, json, os, socket
+libc = ctypes.CDLL(None, use_errno=True)
+seen = {
+    "memfd": libc.memfd_create(b"x", 0),
+    "shared memory": libc.shmget(0, 1 << 20, 0o1600),
+    "user namespace": libc.unshare(0x10000000),
+    "clone into one": libc.syscall(56, 0x10000011, 0, 0, 0, 0),
+    "clone3": libc.syscall(435, 0, 0),
+    "keyring": libc.syscall(250, 0, -3, 0),
+    "mount": libc.mount(b"x", b"/tmp", b"tmpfs", 0, None),
+    "ptrace": libc.ptrace(0, 0, 0, 0),
+}
+if seen["clone into one"] == 0:
+    os._exit(0)
+for family in (40, 17, 38, 31):  # vsock, packet, alg, bluetooth
+    try:
+        socket.socket(family, socket.SOCK_STREAM)
+        seen[family] = 0
+    except OSError:
+        seen[family] = -1
+print(json.dumps(seen))
+"""
+
+
+def test_no_system_call_reaches_around_the_limits(walled, notebook, load, examiner):
+    if "calls" not in examiner.zygote.protections:
+        pytest.skip("no libseccomp on this machine")
+    if platform.machine() != "x86_64":
+        pytest.skip("the numbers of these calls are those of x86-64")
+    indented = CALLS.replace("\n", "\n        ")
+    seen = spied(notebook, load, examiner, indented)
+    assert set(seen.values()) == {-1}, seen
+
+
+def test_limits_of_outputs_are_the_graders(notebook, load, strict):
+    """The student process may be patched, and its limits with it."""
+    code = (
+        "import sys\nsys.modules['grading.student'].SHOWN = 10**9\n"
+        "for _ in range(3):\n    print('x' * 3_000_000)\n"
+        "from IPython.display import display\n"
+        "for _ in range(14):\n    display({'image/png': 'A' * 600_000}, raw=True)\n"
+    )
+    result = strict.examine(content(answered(notebook, "soft", code)), load(NAME))
+    size = len(json.dumps(result.outputs))
+    assert 0 < size < 6 * 2**20
+    assert failed(result) == CHECKS
+    assert any("some outputs are left out" in note for note in result.notes)
+
+
+def test_halves_of_characters_cost_no_marks(notebook, load, examiner):
+    right = next(c.source for c in notebook.cells if c.id == "soft")
+    code = right + "\nprint('\\ud800')\nraise ValueError('\\udc00')"
+    notebook.cells.insert(1, nbformat.v4.new_code_cell("x = '\ud800'\nprint(x)"))
+    raw = json.dumps(answered(notebook, "soft", code)).encode()
+    result = examiner.examine(raw, load(NAME))
+    assert not failed(result), result.messages
+    json.dumps(dataclasses.asdict(result), ensure_ascii=False).encode()
+
+
+def test_all_is_over_when_the_time_for_all_is(notebook, load, examiner):
+    """Not only between cells: within a check, and within a call, too."""
+    limits = dataclasses.replace(PATIENT, total=8, call=60, check=60)
+    code = "import time\ndef soft_targets(number, k, sigma):\n    time.sleep(600)\n"
+    own = nbformat.v4.new_code_cell("import time\nbegun = time.monotonic()")
+    notebook.cells.insert(0, own)
+    result = Examiner(limits, examiner.zygote).examine(
+        content(answered(notebook, "soft", code)), load(NAME)
+    )
+    assert failed(result) >= CHECKS
+    assert "took more than 8 seconds in all" in result.messages["soft-rows"]
+    assert result.seconds < 30, "eight, and the start of a process on a machine under load"
+
+
+def test_a_check_that_took_too_long_costs_itself_alone(notebook, load, examiner):
+    """What the student process says afterwards must not be taken for other answers."""
+    limits = dataclasses.replace(PATIENT, check=2)
+    right = next(c.source for c in notebook.cells if c.id == "topk")
+    code = right.replace("    own =", "    import time\n    time.sleep(0.7)\n    own =")
+    assert code != right
+    result = Examiner(limits, examiner.zygote).examine(
+        content(answered(notebook, "topk", code)), load(NAME)
+    )
+    assert failed(result) == {"topk-plain", "topk-ties"}, result.messages
+    assert "the check took too long" in result.messages["topk-plain"]
+
+
+AT_HOME = {
+    "a shell command": "!echo hello",
+    "the output of one": "files = !ls /\nassert 'usr' in files, files",
+    "pip": "%pip install --quiet no-such-package-as-this",
+    "bash": "%%bash\necho hello",
+    "threads": "import torch\ntorch.set_num_threads(64)\ntorch.set_num_interop_threads(8)\n"
+    "torch.ones(600, 600) @ torch.ones(600, 600)",
+    "interactive figures": "%matplotlib widget\nimport matplotlib\nmatplotlib.use('TkAgg')\n"
+    "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()",
+    "workers": "import torch\nfrom torch.utils.data import DataLoader, TensorDataset\n"
+    "data = TensorDataset(torch.arange(40.0))\n"
+    "seen = sum(float(batch.sum()) for (batch,) in DataLoader(data, 8, num_workers=2))\n"
+    "assert seen == 780",
+    "compile": "import torch\n@torch.compile\ndef double(x):\n    return 2 * x\n"
+    "assert double(torch.ones(2)).tolist() == [2, 2]\n"
+    "layer = torch.compile(torch.nn.Linear(2, 2), mode='max-autotune')\nlayer(torch.ones(1, 2))",
+    "bars": "from tqdm.auto import tqdm\nfor _ in tqdm(range(3)):\n    pass",
+    "timing": "%time sum(range(10))",
+    "reloading": "%load_ext autoreload\n%autoreload 2",
+}
+
+
+def test_what_students_do_at_home_costs_nothing(notebook, load, examiner):
+    for number, code in enumerate(AT_HOME.values()):
+        notebook.cells.insert(1 + number, nbformat.v4.new_code_cell(code))
+    result = examiner.examine(content(notebook), load(NAME))
+    names = dict(zip((f"own-{n + 1}" for n in range(len(AT_HOME))), AT_HOME, strict=True))
+    assert {names.get(k, k): text for k, text in result.messages.items()} == {}
+    assert not failed(result)
+    texts = [o.get("text", "") for o in result.outputs["own-1"]]
+    assert texts == ["hello\n"]
 
 
 def test_a_zygote_ends_with_its_grader():

@@ -49,6 +49,32 @@ def test_arrays_and_kinds_arrive():
     assert size == (2,)
 
 
+def test_a_tensor_is_named_once():
+    """64 MiB named thirty times would be two gigabytes in the grader."""
+    tensors = {"0": torch.ones(4)}
+    with pytest.raises(KeyError):
+        wire.decode([{"tensor": "0"}] * 30, dict(tensors))
+    with pytest.raises(KeyError):
+        wire.decode({"tuple": [{"array": "0"}, {"tensor": "0"}]}, dict(tensors))
+    one = torch.ones(2)
+    assert [t.tolist() for t in there_and_back([one, one])] == [[1, 1], [1, 1]]
+
+
+def test_no_empty_tensor_of_giant_sides():
+    for shape in ((0, 2**40), (2**20, 0, 2**20)):
+        with pytest.raises(wire.WireError, match="a tensor of shape"):
+            wire.decode({"tensor": "0"}, {"0": torch.empty(shape)})
+
+
+def test_text_is_limited_more_than_tensors():
+    """Fifty million empty lists are 150 MB on the wire and gigabytes in Python."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(wire.HEAD.pack(wire.LONGEST_TEXT + 1, 0))
+        with pytest.raises(wire.WireError, match="lists and text"):
+            wire.receive(ours, 5)
+
+
 def test_nan_arrives():
     assert there_and_back(float("nan")) != there_and_back(float("nan"))
 
