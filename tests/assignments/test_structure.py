@@ -77,6 +77,33 @@ def test_checks_are_seen_and_hidden_and_speak(name, cells):
         assert not silent, f"{key}: lines {silent} do not say in words what is wrong"
 
 
+def test_each_check_marks_one_function(name, cells, load):
+    """Of its own exercise: a mistake in one function must not cost the marks of another."""
+    exercise, functions = None, load(name).functions
+    for cell in cells:
+        if kind_of(cell) == "exercise":
+            exercise = key_of(cell)
+        if kind_of(cell) == "check":
+            used = {n.id for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Name)}
+            students = used & set().union(*functions.values())
+            assert len(students) == 1, f"{key_of(cell)} calls {students}"
+            assert students <= functions[exercise], f"{key_of(cell)} calls {students}"
+
+
+def test_hidden_messages_are_sentences(name, cells):
+    """`8 by 12, 4, 3` tells a student nothing: say what was asked, and what is wrong."""
+    for cell in cells:
+        if kind_of(cell) != "check":
+            continue
+        hidden = cell.source.partition("### BEGIN HIDDEN TESTS")[0].count("\n")
+        for node in ast.walk(ast.parse(cell.source)):
+            if not isinstance(node, ast.Assert) or node.lineno <= hidden or not node.msg:
+                continue
+            parts = [n.value for n in ast.walk(node.msg) if isinstance(n, ast.Constant)]
+            words = re.findall(r"[^\W\d_]{2,}", " ".join(map(str, parts)))
+            assert len(words) >= 2, f"{key_of(cell)}: {parts}"
+
+
 def test_written_answers(name, cells, load):
     written = [cell for cell in cells if kind_of(cell) == "written"]
     assert written

@@ -127,7 +127,7 @@ def gap_weights(cells, w0, sigma):
     return weights.reshape(cells.shape)
 
 
-# %% tiles: each tile is mirrored by itself -> tiles-cut tiles-join
+# %% tiles: each tile is mirrored by itself -> tiles-cut
 def offsets(length, tile):
     return [min(s, length - tile) for s in range(0, length, tile)]
 
@@ -148,7 +148,7 @@ def join(tiles, size):
     return joined
 
 
-# %% tiles: zeros in place of the mirror -> tiles-cut tiles-join
+# %% tiles: zeros in place of the mirror -> tiles-cut
 def offsets(length, tile):
     return [min(s, length - tile) for s in range(0, length, tile)]
 

@@ -47,6 +47,15 @@ def inside(polygon, points):
     return (spans & (place > x)).sum(1) % 2 == 1
 
 
+# %% inside: x and y exchanged, so that the ray goes down -> inside-corners
+def inside(polygon, points):
+    (y1, x1), (y2, x2) = polygon.T[:, None], polygon.roll(-1, 0).T[:, None]
+    y, x = points.T[..., None]
+    spans = (y1 <= y) != (y2 <= y)
+    place = x1 + (y - y1) * (x2 - x1) / (y2 - y1).where(spans, 1)
+    return (spans & (place > x)).sum(1) % 2 == 1
+
+
 # %% inside: neither end belongs to an edge, so corners do not count -> inside-corners
 def inside(polygon, points):
     (x1, y1), (x2, y2) = polygon.T[:, None], polygon.roll(-1, 0).T[:, None]
