@@ -30,14 +30,15 @@ __all__ = [
     "goldens",
     "model_golden",
     "restoration_golden",
+    "video_golden",
 ]
 
 FOLDER = Path(__file__).parent / "oracles"
 
 
-def cases(function: str) -> list:
+def cases(function: str, file: str = "losses_metrics_ops.json") -> list:
     """All oracle cases of one function as pytest parameters; fails if there are none."""
-    found = [c for c in _load.load(FOLDER / "losses_metrics_ops.json") if c["function"] == function]
+    found = [c for c in _load.load(FOLDER / file) if c["function"] == function]
     if not found:
         raise LookupError(f"no oracle case for {function!r}")
     return [pytest.param(c, id=c["case"]) for c in found]
@@ -66,6 +67,11 @@ def model_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
 def restoration_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Meta data and numbers of one golden of part 3; see `oracles/restoration/README.md`."""
     return _golden("restoration", name)
+
+
+def video_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Meta data and numbers of one golden of part 4; see `oracles/video/README.md`."""
+    return _golden("video", name)
 
 
 def _golden(folder: str, name: str) -> tuple[dict, dict[str, np.ndarray]]:

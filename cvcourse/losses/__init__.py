@@ -19,9 +19,11 @@ from cvcourse.losses.gram import gram_matrix, style_loss
 from cvcourse.losses.hard_negatives import mine_hard_negatives
 from cvcourse.losses.hint import HintRegressor, hint_loss
 from cvcourse.losses.info_nce import info_nce_loss
+from cvcourse.losses.label_relaxation import label_relaxation_loss
 from cvcourse.losses.lovasz_hinge import lovasz_hinge_loss
 from cvcourse.losses.lovasz_softmax import lovasz_softmax_loss
 from cvcourse.losses.mimic import mimic_loss
+from cvcourse.losses.multiscale_epe import multiscale_epe_loss
 from cvcourse.losses.nt_xent import nt_xent_loss
 from cvcourse.losses.pairwise_contrastive import pairwise_contrastive_loss
 from cvcourse.losses.perceptual import perceptual_loss
@@ -50,6 +52,7 @@ __all__ = [
     "gram_matrix",
     "hint_loss",
     "info_nce_loss",
+    "label_relaxation_loss",
     "lovasz_hinge_loss",
     "lovasz_softmax_loss",
     "mimic_loss",
@@ -57,6 +60,7 @@ __all__ = [
     "mine_distance_weighted",
     "mine_hard_negatives",
     "mine_semi_hard",
+    "multiscale_epe_loss",
     "nt_xent_loss",
     "pairwise_contrastive_loss",
     "perceptual_loss",

@@ -69,6 +69,7 @@ from cvcourse.models.segmentation import (
     receptive_field,
     separation_weights,
 )
+from cvcourse.models.video import FlowNetC, FlowNetS
 from cvcourse.ops import polygons_to_masks
 
 __all__ = [
@@ -88,6 +89,8 @@ __all__ = [
     "FCNResNet",
     "FasterRCNN",
     "FeaturePyramidNetwork",
+    "FlowNetC",
+    "FlowNetS",
     "FrozenBatchNorm2d",
     "ICNet",
     "LabelGuidance",

@@ -7,6 +7,7 @@ from cvcourse.ops.box_deltas import decode_boxes, encode_boxes
 from cvcourse.ops.box_distances import decode_distances, encode_distances
 from cvcourse.ops.box_iou import box_iou
 from cvcourse.ops.clip_boxes import clip_boxes, remove_small_boxes
+from cvcourse.ops.correlation import correlation
 from cvcourse.ops.crop_masks import crop_masks
 from cvcourse.ops.default_boxes import default_boxes
 from cvcourse.ops.distance_box_iou import complete_box_iou, distance_box_iou
@@ -21,6 +22,7 @@ from cvcourse.ops.polygons_to_masks import polygons_to_masks
 from cvcourse.ops.resize_bicubic import resize_bicubic
 from cvcourse.ops.roi_align import roi_align
 from cvcourse.ops.roi_pool import roi_pool
+from cvcourse.ops.separable_convolution import separable_convolution
 from cvcourse.ops.soft_nms import soft_nms
 from cvcourse.ops.warp import warp, warp_is_inside
 from cvcourse.ops.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
@@ -33,6 +35,7 @@ __all__ = [
     "box_iou",
     "clip_boxes",
     "complete_box_iou",
+    "correlation",
     "crop_masks",
     "decode_boxes",
     "decode_distances",
@@ -54,6 +57,7 @@ __all__ = [
     "rgb_to_ycbcr",
     "roi_align",
     "roi_pool",
+    "separable_convolution",
     "soft_nms",
     "warp",
     "warp_is_inside",

@@ -45,6 +45,7 @@ LOSSES = {
     "gram_matrix": lambda: (torch.randn(2, 3, 4, 5),),
     "hint_loss": lambda: (torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)),
     "info_nce_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
+    "label_relaxation_loss": maps,
     "lovasz_hinge_loss": lambda: (torch.randn(2, 6, 5), torch.randint(2, (2, 6, 5))),
     "lovasz_softmax_loss": maps,
     "mimic_loss": lambda: (
@@ -55,6 +56,10 @@ LOSSES = {
         1.0,
         1.0,
         2,
+    ),
+    "multiscale_epe_loss": lambda: (
+        [torch.randn(2, 2, 4, 6), torch.randn(2, 2, 2, 3)],
+        torch.randn(2, 2, 8, 12),
     ),
     "nt_xent_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "pairwise_contrastive_loss": lambda: (torch.randn(12, 8), labels_of(12)),

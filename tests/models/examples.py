@@ -9,6 +9,7 @@ from cvcourse import models
 from cvcourse.models.instances.pointrend_rcnn import PointRendMaskHead
 from tests.models.small import small_backbone, small_detector
 
+FLOW_WIDTHS = (4, 6, 8, 8, 8, 8)
 STAGES = ((4,), (6,), (8,), (8,), (8,))
 groups = partial(nn.GroupNorm, 4)
 
@@ -82,6 +83,11 @@ NETWORKS = {
         lambda: models.FeaturePyramidNetwork((4, 6, 8), 8),
         lambda: (_features(),),
     ),
+    "FlowNetC": (
+        lambda: models.FlowNetC(widths=FLOW_WIDTHS, max_displacement=2, stride=1, redirected=4),
+        partial(_images, channels=6),
+    ),
+    "FlowNetS": (lambda: models.FlowNetS(widths=FLOW_WIDTHS), partial(_images, channels=6)),
     "FrozenBatchNorm2d": (lambda: models.FrozenBatchNorm2d(4), lambda: (_features()[0],)),
     "ICNet": (lambda: models.ICNet(3, width=8, depths=(1, 2, 1, 1)), _images),
     "LabelGuidance": (
