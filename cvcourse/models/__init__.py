@@ -69,7 +69,7 @@ from cvcourse.models.segmentation import (
     receptive_field,
     separation_weights,
 )
-from cvcourse.models.video import FlowNetC, FlowNetS
+from cvcourse.models.video import FlowNetC, FlowNetS, SepConv, SepConvPP
 from cvcourse.ops import polygons_to_masks
 
 __all__ = [
@@ -111,6 +111,8 @@ __all__ = [
     "RetinaNet",
     "SegNet",
     "SegNetBasic",
+    "SepConv",
+    "SepConvPP",
     "SpatialTransformerNetwork",
     "TransformationNetwork",
     "UNet",

@@ -149,6 +149,8 @@ NETWORKS = {
     ),
     "SegNet": (lambda: models.SegNet(3, stages=STAGES), _images),
     "SegNetBasic": (lambda: models.SegNetBasic(3, width=8), _images),
+    "SepConv": (lambda: models.SepConv(widths=(6, 8, 8), taps=5), lambda: _images() * 2),
+    "SepConvPP": (lambda: models.SepConvPP(stem=4, widths=(6, 8), taps=5), lambda: _images() * 2),
     "SpatialTransformerNetwork": (
         lambda: models.SpatialTransformerNetwork(3, image_size=320),
         lambda: _images(320, 320, channels=1),
