@@ -7,9 +7,11 @@ from torch import nn
 
 from cvcourse import models
 from cvcourse.models.instances.pointrend_rcnn import PointRendMaskHead
+from cvcourse.models.video.i3d import Widths
 from tests.models.small import small_backbone, small_detector
 
 FLOW_WIDTHS = (4, 6, 8, 8, 8, 8)
+SMALL_MIXED = Widths(4, 4, 6, 3, 4, 4)
 STAGES = ((4,), (6,), (8,), (8,), (8,))
 groups = partial(nn.GroupNorm, 4)
 
@@ -20,6 +22,10 @@ def _features() -> list[torch.Tensor]:
 
 def _images(height: int = 64, width: int = 96, channels: int = 3) -> tuple[torch.Tensor]:
     return (torch.rand(2, channels, height, width),)
+
+
+def _video(frames: int = 4, height: int = 32, width: int = 40) -> tuple[torch.Tensor]:
+    return (torch.rand(2, 3, frames, height, width),)
 
 
 def wide_batch(masks: bool = True) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
@@ -89,6 +95,12 @@ NETWORKS = {
     ),
     "FlowNetS": (lambda: models.FlowNetS(widths=FLOW_WIDTHS), partial(_images, channels=6)),
     "FrozenBatchNorm2d": (lambda: models.FrozenBatchNorm2d(4), lambda: (_features()[0],)),
+    "I3D": (
+        lambda: models.I3D(
+            4, stem=(6, 6, 8), mixed=dict.fromkeys(("3b", "4b", "5b"), SMALL_MIXED), dropout=0.0
+        ),
+        lambda: (2 * _video(8, 64, 64)[0] - 1,),
+    ),
     "ICNet": (lambda: models.ICNet(3, width=8, depths=(1, 2, 1, 1)), _images),
     "LabelGuidance": (
         lambda: models.LabelGuidance(models.ICNet(3, width=8, depths=(1, 2, 1, 1))),
@@ -133,6 +145,7 @@ NETWORKS = {
         lambda: models.ResNet(3, block=models.BasicBlock, depths=(1, 1), width=8),
         _images,
     ),
+    "ResNet3d": (lambda: models.ResNet3d(4, depths=(1, 1), width=6), lambda: _video()),
     "ResNetFPN": (small_backbone, _images),
     "ResizeTransformationNetwork": (
         lambda: models.ResizeTransformationNetwork(widths=(4, 6, 8), blocks=1),
@@ -151,6 +164,12 @@ NETWORKS = {
     "SegNetBasic": (lambda: models.SegNetBasic(3, width=8), _images),
     "SepConv": (lambda: models.SepConv(widths=(6, 8, 8), taps=5), lambda: _images() * 2),
     "SepConvPP": (lambda: models.SepConvPP(stem=4, widths=(6, 8), taps=5), lambda: _images() * 2),
+    "SlowFast": (
+        lambda: models.SlowFast(
+            4, depths=(1, 1), slow_times=(1, 3), width=8, alpha=4, beta_inverse=2, dropout=0.0
+        ),
+        lambda: _video(8, 64, 64),
+    ),
     "SpatialTransformerNetwork": (
         lambda: models.SpatialTransformerNetwork(3, image_size=320),
         lambda: _images(320, 320, channels=1),
@@ -160,6 +179,7 @@ NETWORKS = {
         lambda: _images(33, 46),
     ),
     "UNet": (lambda: models.UNet(3, widths=(4, 8)), lambda: _images(64, 96, channels=1)),
+    "VideoConv3d": (lambda: models.VideoConv3d(3, 5, causal=True), lambda: _video()),
     "VGG": (lambda: models.VGG(3, stages=STAGES, hidden=16), _images),
 }
 
