@@ -58,12 +58,16 @@ def multiscale_epe_loss(
         if flow.ndim != 4 or flow.shape[:2] != target.shape[:2]:
             expected = f"({target.shape[0]}, 2, height, width)"
             raise ValueError(f"flows[{i}] must have shape {expected}, got {tuple(flow.shape)}")
-        size = flow.shape[2:]
+        size = (flow.shape[2], flow.shape[3])
         share = F.adaptive_avg_pool2d(known, size)  # (B, 1, h, w), of what is known
         mean = F.adaptive_avg_pool2d(target, size) / share.clamp_min(torch.finfo(share.dtype).tiny)
         u, v = ((at_least_float32(flow) - mean) * (share > 0)).unbind(1)
-        count = (share > 0).sum() if reduction == "mean" else torch.tensor(len(target))
-        total = total + weight * length(u, v).sum() / count.clamp(min=1)
+        errors = length(u, v).sum()
+        if reduction == "mean":
+            errors = errors / (share > 0).sum().clamp(min=1)
+        else:
+            errors = errors / max(len(target), 1)
+        total = total + weight * errors
     return total
 
 

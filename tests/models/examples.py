@@ -189,6 +189,9 @@ def network(name: str) -> nn.Module:
     model = NETWORKS[name][0]()
     if name == "FCN":  # whose scores begin at zero
         nn.init.normal_(model.score_fr.weight)
+    if name == "SepConvPP":  # whose kernels sum to about zero: what is divided by them is noise
+        for head in (*model.vertical, *model.horizontal):
+            nn.init.constant_(head[-1].bias, 0.5)
     gain = {"Effi": 2**0.5, "Mobi": 1.0}.get(name[:4])
     if gain is not None:  # their signal fades before their batch norms have learnt
         for layer in model.modules():

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least
 from cvcourse.ops import correlation
+from cvcourse.ops._checks import check_tensor
 
 SLOPE = 0.1  # of the leaky ReLU
 WIDTHS = (64, 128, 256, 512, 512, 1024)
@@ -168,6 +169,7 @@ def _check_widths(widths: Sequence[int]) -> None:
 
 
 def _check_pictures(pictures: Tensor, channels: int) -> None:
+    check_tensor("pictures", pictures)
     if pictures.ndim != 4 or pictures.shape[1] != 2 * channels:
         raise ValueError(
             f"pictures: expected (batch, {2 * channels}, height, width), two pictures stacked, "

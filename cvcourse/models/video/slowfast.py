@@ -90,7 +90,7 @@ class SlowFast(nn.Module):
         self, x: Float[Tensor, "batch 3 time height width"]
     ) -> Float[Tensor, "batch classes"]:
         check_video(x)
-        slow, fast = x[:, :, slow_frames(x.shape[2], self.alpha)], x
+        slow, fast = x[:, :, slow_frames(x.shape[2], self.alpha, x.device)], x
         for i, (slow_stage, fast_stage) in enumerate(zip(self.slow, self.fast, strict=True)):
             slow, fast = slow_stage(slow), fast_stage(fast)
             if i < len(self.fuse):
@@ -99,14 +99,14 @@ class SlowFast(nn.Module):
         return self.fc(self.dropout(pooled))
 
 
-def slow_frames(time: int, alpha: int) -> Int[Tensor, "slow"]:
+def slow_frames(time: int, alpha: int, device: torch.device | str = "cpu") -> Int[Tensor, "slow"]:
     """Which frames the slow pathway sees: evenly from the first to the last, cut to integers.
 
     Not every alpha-th: of 32 frames with alpha 8 they are 0, 10, 20 and 31.
     """
     if time < alpha or time % alpha:
         raise ValueError(f"x: expected a multiple of {alpha} frames, got {time}")
-    return torch.linspace(0, time - 1, time // alpha).long()
+    return torch.linspace(0, time - 1, time // alpha, dtype=torch.float32, device=device).long()
 
 
 class VideoBottleneck(nn.Module):
