@@ -135,10 +135,15 @@ def test_thresholds_may_be_a_tensor():
 
 MAP = torch.rand(2, 8) < 0.5
 SCORES = torch.tensor([0.9, 0.8])
+DEPTH = 1 + torch.rand(2, 3, 4)
+NORMALS = torch.randn(2, 3, 4, 4)
 CALLS = [
+    ("absolute_relative_error", (DEPTH, DEPTH, DEPTH > 1.5)),
+    ("angular_error", (NORMALS, NORMALS, NORMALS[:, 0] > 0)),
     ("average_precision", (torch.tensor([1.0, 0.5]), torch.tensor([0.5, 1.0]))),
     ("boundary_iou", (MAP, MAP)),
     ("confusion_matrix", (LABELS, LABELS, 2)),
+    ("delta_accuracy", (DEPTH, DEPTH, DEPTH > 1.5)),
     ("endpoint_error", (FLOW, FLOW, FLOW[:, 0] == 0)),
     ("flow_outlier_rate", (FLOW, FLOW, FLOW[:, 0] == 0)),
     ("match_detections", (BOXES, SCORES[:1], BOXES)),
@@ -148,6 +153,7 @@ CALLS = [
     ("precision_recall_curve", (SCORES, SCORES > 0, 3)),
     ("psnr", (IMAGES, IMAGES)),
     ("recall_at_k", ITEMS),
+    ("scale_invariant_log_error", (DEPTH, DEPTH, DEPTH > 1.5)),
     ("ssim", (IMAGES, IMAGES)),
     ("topk_accuracy", (torch.rand(2, 3), LABELS)),
 ]

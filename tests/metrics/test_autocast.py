@@ -19,6 +19,8 @@ def calls(dtype):
     """Every metric of `__all__` that sees floating point, as a function without arguments."""
     image = cast(torch.rand(2, 3, 16, 16), dtype), cast(torch.rand(2, 3, 16, 16), dtype)
     flow = cast(torch.randn(2, 2, 5, 5), dtype), cast(torch.randn(2, 2, 5, 5), dtype)
+    depth = cast(0.5 + torch.rand(2, 5, 5), dtype), cast(0.5 + torch.rand(2, 5, 5), dtype)
+    normals = cast(torch.randn(2, 3, 5, 5), dtype), cast(torch.randn(2, 3, 5, 5), dtype)
     labels = torch.arange(30) % 7
     embeddings, scores = cast(torch.randn(30, 8), dtype), cast(torch.randn(30, 7), dtype)
     hits = torch.rand(30) < 0.5
@@ -27,6 +29,8 @@ def calls(dtype):
     found, wanted = preds[0], target[0]
     generator = torch.Generator()
     return {
+        "absolute_relative_error": lambda: metrics.absolute_relative_error(*depth),
+        "angular_error": lambda: metrics.angular_error(*normals),
         "average_precision": lambda: metrics.average_precision(
             *(cast(c, dtype) for c in curve[:2])
         ),
@@ -34,6 +38,7 @@ def calls(dtype):
             embeddings[:, 0], generator=generator.manual_seed(0)
         ),
         "coco_average_precision": lambda: metrics.coco_average_precision(preds, target),
+        "delta_accuracy": lambda: metrics.delta_accuracy(*depth),
         "endpoint_error": lambda: metrics.endpoint_error(*flow),
         "flow_outlier_rate": lambda: metrics.flow_outlier_rate(*flow, pixels=1),
         "match_detections": lambda: metrics.match_detections(
@@ -45,6 +50,7 @@ def calls(dtype):
         "precision_recall_curve": lambda: metrics.precision_recall_curve(scores[:, 0], hits, 40),
         "psnr": lambda: metrics.psnr(*image),
         "recall_at_k": lambda: metrics.recall_at_k(embeddings, labels, (1, 3), metric="euclidean"),
+        "scale_invariant_log_error": lambda: metrics.scale_invariant_log_error(*depth),
         "ssim": lambda: metrics.ssim(*image),
         "topk_accuracy": lambda: metrics.topk_accuracy(scores, labels, (1, 3)),
     }

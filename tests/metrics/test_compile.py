@@ -6,10 +6,14 @@ import torch
 from cvcourse import metrics
 
 GRAPHS = {
+    "absolute_relative_error": lambda: (*(0.5 + torch.rand(2, 2, 5, 6)), torch.rand(2, 5, 6) < 0.5),
+    "angular_error": lambda: (*torch.randn(2, 2, 3, 5, 6), torch.rand(2, 5, 6) < 0.5),
     "boundary_iou": lambda: (torch.rand(2, 2, 20, 20) < 0.5).unbind(),
+    "delta_accuracy": lambda: (*(0.5 + torch.rand(2, 2, 5, 6)), torch.rand(2, 5, 6) < 0.5),
     "endpoint_error": lambda: (*torch.randn(2, 2, 2, 5, 6), torch.rand(2, 5, 6) < 0.5),
     "flow_outlier_rate": lambda: (*(4 * torch.randn(2, 2, 2, 5, 6)), torch.rand(2, 5, 6) < 0.5),
     "psnr": lambda: torch.rand(2, 2, 3, 8, 8).unbind(),
+    "scale_invariant_log_error": lambda: (*(0.5 + torch.rand(2, 2, 5, 6)),),
     "ssim": lambda: torch.rand(2, 2, 3, 16, 16).unbind(),
 }
 NOT_ONE_GRAPH = {

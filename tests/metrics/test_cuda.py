@@ -21,10 +21,13 @@ def inputs():
     images, flows = torch.rand(2, 2, 3, 16, 16), 4 * torch.randn(2, 2, 2, 8, 8)
     valid, scores = torch.rand(2, 8, 8) < 0.5, torch.randint(5, (600, 7)).float()
     target, embeddings, items = torch.randint(7, (600,)), torch.randn(50, 8), torch.arange(50) // 3
+    depths, normals = 0.5 + torch.rand(2, 2, 8, 8), torch.randn(2, 2, 3, 8, 8)
     preds, wanted = random_images(0)
     masked = random_images(1, images=3, masks=True)
     curve = metrics.precision_recall_curve(scores[:, 0], target > 3, 400)[:2]
     return {
+        "absolute_relative_error": ((*depths, valid), {}),
+        "angular_error": ((*normals, valid), {}),
         "average_precision": (curve, {}),
         "bootstrap_interval": (
             (embeddings[:, 0],),
@@ -34,6 +37,7 @@ def inputs():
         "coco_average_precision": ((preds, wanted), {"class_metrics": True}),
         "coco_average_precision of masks": (masked, {"iou_type": "segm"}),
         "confusion_matrix": (labels.unbind(), {"num_classes": 9, "ignore_index": 3}),
+        "delta_accuracy": ((*depths, valid), {}),
         "endpoint_error": ((*flows, valid), {}),
         "flow_outlier_rate": ((*flows, valid), {}),
         "match_detections": (
@@ -45,6 +49,7 @@ def inputs():
         "precision_recall_curve": ((scores[:, 0], target > 3, 400), {}),
         "psnr": (images.unbind(), {}),
         "recall_at_k": ((embeddings, items, (1, 4)), {"metric": "euclidean"}),
+        "scale_invariant_log_error": ((*depths, valid), {}),
         "ssim": (images.unbind(), {}),
         "topk_accuracy": ((scores, target, (1, 3)), {}),
     }
