@@ -101,13 +101,15 @@ def best_setting(
     return settings[best], scores[best]
 
 
-def otsu_mask(image: Float[Tensor, "1 height width"]) -> Bool[Tensor, "height width"]:
-    """What is brighter than Otsu's threshold, after a blur of one pixel, without single pixels."""
+def otsu_mask(
+    image: Float[Tensor, "1 height width"], *, times: float = 1.0
+) -> Bool[Tensor, "height width"]:
+    """What is brighter than `times` Otsu's threshold, blurred by a pixel, without single pixels."""
     from scipy import ndimage
     from skimage.filters import threshold_otsu
 
     smooth = ndimage.gaussian_filter(image[0].numpy(), 1)
-    return torch.from_numpy(ndimage.binary_opening(smooth > threshold_otsu(smooth)))
+    return torch.from_numpy(ndimage.binary_opening(smooth > times * threshold_otsu(smooth)))
 
 
 def flooded(

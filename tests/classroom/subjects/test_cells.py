@@ -108,6 +108,14 @@ def test_otsu_finds_a_bright_disk_and_no_single_pixel():
     assert (mask != disk).float().mean() < 0.02
 
 
+def test_a_part_of_otsus_threshold_takes_in_a_dim_cell():
+    bright, dim = two_disks(apart=16)
+    image = 0.1 + 0.8 * bright.float() + 0.3 * (dim & ~bright).float()
+    whole, half = (otsu_mask(image[None], times=t) for t in (1.0, 0.5))
+    assert not (whole & dim & ~bright).any()
+    assert (half[dim]).float().mean() > 0.9
+
+
 def test_best_setting_counts_best():
     one, other = two_disks(apart=11)
     cells = one.long() + 2 * (other & ~one).long()
