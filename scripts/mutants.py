@@ -42,11 +42,17 @@ name = "local"
 """
 
 
-def tests_of(file: str) -> str:
-    """The file's own tests; of a file that has none, those of its room."""
-    room = Path("tests", *Path(file).parts[1:-1])
-    own = room / f"test_{Path(file).stem}.py"
-    return str(own if (ROOT / own).exists() else room)
+def tests_of(file: str) -> list[str]:
+    """The file's own tests; of a file without, those of its neighbours that import it, or all."""
+    path, room = Path(file), Path("tests", *Path(file).parts[1:-1])
+    importing = f"from {'.'.join(path.with_suffix('').parts)} import"
+    users = [other for other in sorted((ROOT / path).parent.glob("*.py"))
+             if importing in other.read_text(encoding="utf-8")]  # fmt: skip
+    for candidates in ([path], users):
+        found = [room / f"test_{candidate.stem}.py" for candidate in candidates]
+        if found := [str(tests) for tests in found if (ROOT / tests).exists()]:
+            return found
+    return [str(room)]
 
 
 def copy_of_the_course(folder: Path) -> None:
@@ -72,7 +78,7 @@ def serve(address: str, folder: Path, timeout: float) -> None:
                     signal.alarm(int(timeout))  # a change may loop for ever: its tests then fail
                     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                     options = ["-x", "-q", "-p", "no:cacheprovider"]
-                    os._exit(int(importlib.import_module("pytest").main([*options, tests])))
+                    os._exit(int(importlib.import_module("pytest").main([*options, *tests])))
                 asker.send(os.waitpid(child, 0)[1] != 0)
 
 
@@ -83,8 +89,10 @@ def server(folder: Path, timeout: float) -> Iterator[str]:
     process.start()
     while not Path(address).exists():
         time.sleep(0.1)
-    yield address
-    process.terminate()
+    try:
+        yield address
+    finally:
+        process.terminate()
 
 
 def cosmic_ray(folder: Path, *arguments: str) -> str:
