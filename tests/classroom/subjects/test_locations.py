@@ -1,0 +1,89 @@
+"""What a detector says at the locations of an object, and the figure of who learns what."""
+
+import math
+
+import pytest
+import torch
+
+from cvcourse.classroom.figures.style import alt_text
+from cvcourse.classroom.subjects.detecting import SHAPES, STRIDES, small_backbone
+from cvcourse.classroom.subjects.locations import answers_inside, show_learners
+from cvcourse.models import FCOS
+from cvcourse.ops import anchor_grid
+
+TARGET = {
+    "boxes": torch.tensor([[8.0, 8, 40, 40], [48, 40, 96, 96]]),
+    "labels": torch.tensor([1, 3]),
+}
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Says 3 strides to each side everywhere, probability and centre-ness one half."""
+    anywhere = {"min_size": None, "center_sampling_radius": math.inf, "head_layers": 1}
+    model = FCOS(
+        len(SHAPES),
+        backbone=small_backbone(pretrained=False),
+        anchor_sizes=STRIDES,
+        head_norm=torch.nn.Identity,
+        **anywhere,
+    )
+    for layer in model.head.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.zeros_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
+    torch.nn.init.constant_(model.head.regression_head.bbox_reg.bias, 3.0)
+    return model
+
+
+def test_answers_are_those_of_locations_inside_worked_one_by_one(model):
+    answers = answers_inside(model, torch.rand(3, 96, 96), TARGET)
+    expected = []
+    for level, stride in enumerate(STRIDES):
+        for y in range(0, 96, stride):
+            for x in range(0, 96, stride):
+                for i, (x1, y1, x2, y2) in enumerate(TARGET["boxes"].tolist()):
+                    left, top, right, bottom = x - x1, y - y1, x2 - x, y2 - y
+                    low = 4 * stride if level else 0
+                    high = 8 * stride if level < 2 else math.inf
+                    sides = left, top, right, bottom
+                    if min(sides) > 0 and low < max(sides) < high:
+                        across = min(left, right) / max(left, right)
+                        down = min(top, bottom) / max(top, bottom)
+                        reach = 3 * stride
+                        both = (min(left, reach) + min(right, reach)) * (
+                            min(top, reach) + min(bottom, reach)
+                        )
+                        area = (x2 - x1) * (y2 - y1)
+                        iou = both / ((2 * reach) ** 2 + area - both)
+                        expected.append((i, 0.5, 0.5, math.sqrt(across * down), iou))
+    expected = torch.tensor(expected)
+    assert {0, 1} == set(answers["object"].tolist())
+    assert len(expected) > 50
+    torch.testing.assert_close(torch.stack(list(answers.values()), 1).float(), expected)
+
+
+def test_the_model_keeps_its_mode(model):
+    model.train()
+    answers_inside(model, torch.rand(3, 96, 96), TARGET)
+    assert model.training
+
+
+def test_learners_are_counted_level_by_level():
+    grids = [(24, 24), (12, 12), (6, 6)]
+    cells = anchor_grid(grids, STRIDES, [(s,) for s in STRIDES], [1.0], offset=0.0)
+    owners = torch.full((len(cells),), -1)
+    owners[:3], owners[600] = 0, 1
+    figure = show_learners(
+        torch.rand(3, 96, 96),
+        TARGET,
+        cells[:, :2],
+        owners,
+        [576, 144, 36],
+        STRIDES,
+        title="Who learns what",
+    )
+    assert (
+        "stride 4: 3 of 576 learn one, stride 8: 1 of 144 learn one, stride 16: 0 of 36"
+        in alt_text(figure)
+    )
