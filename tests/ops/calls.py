@@ -17,27 +17,45 @@ def calls(dtype=torch.float32):
     iou = torch.rand(3, 7).to(dtype)
     where = (2 * torch.arange(5) + 20 * torch.arange(4)[:, None]).expand(2, 3, 4, 5)
     like = {"dtype": dtype}
+    other = torch.rand(2, 3, 8, 10).to(dtype)
+    kernel = torch.rand(3, 5).to(dtype)
+    alpha, depth = torch.rand(2, 1, 8, 10).to(dtype), 1 + 4 * torch.rand(2, 8, 10).to(dtype)
+    pyramid = [torch.rand(2, n, m).to(dtype) for n, m in ((7, 10), (4, 5), (2, 3))]
     return {
+        "add_reflection": ((image, other, kernel / 8), {}),
         "anchor_grid": (([(2, 3)], [8], [(8, 16)], (0.5, 1)), like),
         "batched_nms": ((boxes, scores, labels, 0.3), {}),
+        "blur": ((image, kernel), {}),
         "box_area": ((boxes,), {}),
         "box_convert": ((boxes, "xyxy", "cxcywh"), {}),
         "box_iou": ((boxes, others), {}),
         "clip_boxes": ((boxes, (9, 12)), {}),
+        "collapse_pyramid": ((pyramid,), {}),
         "complete_box_iou": ((boxes, others), {}),
         "correlation": ((image, image.flip(3), 4, 2), {}),
+        "composite": ((alpha, image, other), {}),
         "crop_masks": ((masks[:3], boxes, labels, 5), {}),
         "decode_boxes": ((scores[:, None] * boxes, others), {}),
         "decode_distances": ((boxes, others), {}),
+        "defocus_kernel": ((2.3,), like),
         "default_boxes": (([(2, 3)], (16, 24), (0.2, 0.4), [(2,)]), like),
+        "depth_discontinuities": ((depth,), {}),
         "distance_box_iou": ((boxes, others), {}),
+        "edge_map": ((image,), {}),
         "encode_boxes": ((boxes, others), {}),
         "encode_distances": ((boxes, others), {}),
+        "exposure_fusion": ((image,), {}),
         "fpn_level": ((boxes, 2, 5), {"canonical_size": 10}),
+        "fusion_weights": ((image,), {}),
+        "gaussian_kernel": ((1.3,), like),
+        "gaussian_pyramid": ((image, 3), {}),
         "generalized_box_iou": ((boxes, others), {}),
+        "laplacian_pyramid": ((image, 3), {}),
+        "log_spectrum": ((image,), {}),
         "masks_to_boxes": ((masks > 0.9,), {}),
         "match_anchors": ((iou, 0.7, 0.3), {"allow_low_quality": True}),
         "max_unpool": ((coarse, where, 2), {}),
+        "motion_kernel": ((4.5, 0.7), like),
         "multiscale_roi_align": (([image, coarse], listed, [(16, 20), (16, 18)], 3), {}),
         "nms": ((boxes, scores, 0.3), {}),
         "polygons_to_masks": ((3 * torch.rand(2, 5, 2).to(dtype) * 4, (9, 12)), {}),
@@ -48,8 +66,12 @@ def calls(dtype=torch.float32):
         "roi_align": ((image, rois, 3, 0.5, 2), {}),
         "roi_pool": ((image, rois, 3, 0.5), {}),
         "separable_convolution": ((image, *torch.randn(2, 2, 3, 6, 8).to(dtype)), {}),
+        "sharpen_depth": ((depth,), {"windows": (5, 3)}),
         "soft_nms": ((boxes, scores), {}),
+        "split_frequencies": ((image,), {}),
+        "split_illumination": ((image,), {"sigma": 1.5}),
         "warp": ((image, flow), {}),
         "warp_is_inside": ((flow,), {}),
+        "wls_filter": ((depth / 5,), {}),
         "ycbcr_to_rgb": ((image,), {}),
     }

@@ -28,7 +28,9 @@ def test_half_precision_is_computed_in_float32(name, dtype):
     wide = convert(arguments, lambda x: x.float() if x.is_floating_point() else x)
     got = function(*arguments, **options)
     want = function(*wide, **{key: value for key, value in options.items() if key != "dtype"})
-    for g, w in zip(*(x if isinstance(x, tuple) else (x,) for x in (got, want)), strict=True):
+    for g, w in zip(
+        *(x if isinstance(x, (tuple, list)) else (x,) for x in (got, want)), strict=True
+    ):
         assert torch.equal(g, w.to(g.dtype))
 
 

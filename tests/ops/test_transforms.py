@@ -9,15 +9,22 @@ from tests.ops.calls import calls
 WITHOUT_A_GRADIENT = {
     "anchor_grid", "batched_nms", "default_boxes", "fpn_level", "masks_to_boxes", "match_anchors",
     "nms", "polygons_to_masks", "remove_small_boxes", "soft_nms", "warp_is_inside",
+    "defocus_kernel", "depth_discontinuities", "gaussian_kernel", "motion_kernel",
 }  # fmt: skip
-OF_A_LIST = {"multiscale_roi_align"}
+OF_A_LIST = {"collapse_pyramid", "multiscale_roi_align"}
 NAMES = sorted(calls().keys() - WITHOUT_A_GRADIENT - OF_A_LIST)
 
 
 def as_function(name):
     """The op as a function of its first argument, summed; and that argument."""
     (x, *others), options = calls()[name]
-    return (lambda x: getattr(ops, name)(x, *others, **options).sum()), x
+
+    def op(x):
+        out = getattr(ops, name)(x, *others, **options)
+        parts = out if isinstance(out, (tuple, list)) else (out,)
+        return sum(part.sum() for part in parts)
+
+    return op, x
 
 
 def gradient_of(op, x):
