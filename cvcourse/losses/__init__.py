@@ -22,6 +22,12 @@ from cvcourse.losses.info_nce import info_nce_loss
 from cvcourse.losses.label_relaxation import label_relaxation_loss
 from cvcourse.losses.lovasz_hinge import lovasz_hinge_loss
 from cvcourse.losses.lovasz_softmax import lovasz_softmax_loss
+from cvcourse.losses.matting import (
+    alpha_gradient_loss,
+    composition_loss,
+    least_squares_gan_loss,
+    normalized_l1_loss,
+)
 from cvcourse.losses.mimic import mimic_loss
 from cvcourse.losses.multiscale_epe import multiscale_epe_loss
 from cvcourse.losses.nt_xent import nt_xent_loss
@@ -37,9 +43,11 @@ from cvcourse.losses.triplet_margin import triplet_margin_loss
 __all__ = [
     "FeatureExtractor",
     "HintRegressor",
+    "alpha_gradient_loss",
     "batch_all_triplet_loss",
     "batch_hard_triplet_loss",
     "complete_box_iou_loss",
+    "composition_loss",
     "contrastive_loss",
     "dice_loss",
     "distance_box_iou_loss",
@@ -53,6 +61,7 @@ __all__ = [
     "hint_loss",
     "info_nce_loss",
     "label_relaxation_loss",
+    "least_squares_gan_loss",
     "lovasz_hinge_loss",
     "lovasz_softmax_loss",
     "mimic_loss",
@@ -61,6 +70,7 @@ __all__ = [
     "mine_hard_negatives",
     "mine_semi_hard",
     "multiscale_epe_loss",
+    "normalized_l1_loss",
     "nt_xent_loss",
     "pairwise_contrastive_loss",
     "perceptual_loss",

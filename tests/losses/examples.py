@@ -24,9 +24,21 @@ def pyramids() -> tuple[list[torch.Tensor], list[torch.Tensor]]:
 
 
 LOSSES = {
+    "alpha_gradient_loss": lambda: (
+        torch.rand(2, 1, 6, 5),
+        torch.rand(2, 1, 6, 5),
+        (torch.rand(2, 1, 6, 5) < 0.6).float(),
+    ),
     "batch_all_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "batch_hard_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "complete_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
+    "composition_loss": lambda: (
+        torch.rand(2, 3, 6, 5),
+        2 * torch.rand(2, 1, 6, 5) - 1,
+        torch.rand(2, 3, 6, 5),
+        torch.rand(2, 3, 6, 5),
+        (torch.rand(2, 1, 6, 5) < 0.6).float(),
+    ),
     "contrastive_loss": lambda: (torch.randn(6, 4), torch.randn(6, 4), torch.randint(2, (6,))),
     "dice_loss": maps,
     "distance_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
@@ -46,6 +58,7 @@ LOSSES = {
     "hint_loss": lambda: (torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)),
     "info_nce_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "label_relaxation_loss": maps,
+    "least_squares_gan_loss": lambda: (torch.randn(2, 1, 4, 4), True),
     "lovasz_hinge_loss": lambda: (torch.randn(2, 6, 5), torch.randint(2, (2, 6, 5))),
     "lovasz_softmax_loss": maps,
     "mimic_loss": lambda: (
@@ -60,6 +73,11 @@ LOSSES = {
     "multiscale_epe_loss": lambda: (
         [torch.randn(2, 2, 4, 6), torch.randn(2, 2, 2, 3)],
         torch.randn(2, 2, 8, 12),
+    ),
+    "normalized_l1_loss": lambda: (
+        torch.rand(2, 3, 6, 5),
+        torch.rand(2, 3, 6, 5),
+        (torch.rand(2, 1, 6, 5) < 0.6).float(),
     ),
     "nt_xent_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "pairwise_contrastive_loss": lambda: (torch.randn(12, 8), labels_of(12)),
