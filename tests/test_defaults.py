@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from cvcourse import losses, metrics, models, ops
+from cvcourse import losses, methods, metrics, models, ops
 from cvcourse.losses.distance_weighted import distance_weights
 from cvcourse.methods.domain_randomization import AutomaticDomainRandomization
 from tests.losses.examples import LOSSES, MINERS
@@ -18,7 +18,9 @@ from tests.ops.calls import calls
 
 DETECTORS = ["EfficientDet", "FCOS", "FasterRCNN", "MaskRCNN", "PointRendRCNN", "PolarMask"]
 DETECTORS += ["RetinaNet"]
-MADE_ANEW = {"anchor_grid", "default_boxes"}  # on the default device, unless one is given
+# on the default device, unless one is given
+KERNELS = {"defocus_kernel", "gaussian_kernel", "motion_kernel"}
+MADE_ANEW = {"anchor_grid", "default_boxes", *KERNELS}
 
 
 @contextlib.contextmanager
@@ -105,6 +107,31 @@ def of_models():
     yield "AutomaticDomainRandomization", randomised
 
 
+def of_methods():
+    points, image, depth = torch.rand(5, 2), torch.rand(3, 9, 12), torch.full((9, 12), 5.0)
+    depth[3:7, 4:9] = 1
+    yield "grnn", partial(methods.grnn, points, points, points[:3], sigma=0.5)
+    layers = partial(methods.layered_depth, image, depth)
+    yield "layered_depth", layers
+    yield "render_layers", partial(methods.render_layers, layers(), focal=9.0, shift=(0.2, 0, 0))
+    few = {"scales": (2, 1), "steps": (2, 2), "tries": 3}
+    yield "separate_layers", partial(methods.separate_layers, torch.rand(3, 3, 18, 20), **few)
+    start, low = torch.randn(2, 2, 3 * 16), torch.rand(1, 3, 2, 2)
+    search = partial(methods.pulse, lambda v: v.mean(1).view(-1, 3, 4, 4), low, start, steps=2)
+    yield "pulse", search
+    features = losses.FeatureExtractor(nn.Sequential(nn.Conv2d(3, 4, 3)), ["0"])
+    options = {"content_layers": (0,), "style_layers": (0,), "evaluations": 2}
+    pictures = image[None], image.flip(0)[None]
+    yield "style_transfer", partial(methods.style_transfer, features, *pictures, **options)
+    alpha = 2 * torch.rand(1, 1, 9, 12) - 1
+    yield (
+        "shifted_composite",
+        partial(methods.shifted_composite, alpha, pictures[0], pictures[1], alpha, margin=1),
+    )
+    weights = torch.randn(4, 2), torch.zeros(4), torch.zeros(2), points
+    yield "contrastive_divergence", partial(methods.contrastive_divergence, *weights)
+
+
 FUNCTIONS = {
     f"{room}: {name}": call
     for room, entries in (
@@ -112,6 +139,7 @@ FUNCTIONS = {
         ("ops", of_ops()),
         ("metrics", of_metrics()),
         ("models", of_models()),
+        ("methods", of_methods()),
     )
     for name, call in entries
 }

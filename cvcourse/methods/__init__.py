@@ -4,8 +4,35 @@ Methods take networks and numbers as arguments and build no networks. SciPy and 
 asked for only by the functions that need them.
 """
 
+from cvcourse.methods.background_matting import (
+    adapted_matting_losses,
+    image_where_opaque,
+    shifted_composite,
+    supervised_matting_losses,
+)
+from cvcourse.methods.blur_estimation import BlurEstimate, Memory, estimate_blur
 from cvcourse.methods.domain_randomization import AutomaticDomainRandomization, Boundary
+from cvcourse.methods.grnn import grnn
 from cvcourse.methods.label_propagation import compose_flows, flow_is_consistent, propagate
+from cvcourse.methods.layered_depth_inpainting import (
+    Layer,
+    Regions,
+    cut_links,
+    depth_edges,
+    diffuse,
+    grow_regions,
+    inpaint_with_networks,
+    layered_depth,
+    render_layers,
+)
+from cvcourse.methods.matting_inputs import perturb_background, rough_segmentation
+from cvcourse.methods.obstruction_removal import (
+    Layers,
+    aligned_mean,
+    reconstruct_layers,
+    separate_layers,
+    translate,
+)
 from cvcourse.methods.parallel_pipeline import DepthParallel, Schedule, pipeline_schedule
 from cvcourse.methods.pulse import (
     MappedGaussian,
@@ -15,6 +42,7 @@ from cvcourse.methods.pulse import (
     linear_cycle_then_drop,
     pulse,
 )
+from cvcourse.methods.rbm import contrastive_divergence, pretrain_layers
 from cvcourse.methods.sideways import sideways
 from cvcourse.methods.style_transfer import style_transfer
 from cvcourse.methods.taskonomy import (
@@ -28,26 +56,52 @@ from cvcourse.methods.temporal_redundancy import DeltaLayer, delta_network
 
 __all__ = [
     "AutomaticDomainRandomization",
+    "BlurEstimate",
     "Boundary",
     "DeltaLayer",
     "DepthParallel",
+    "Layer",
+    "Layers",
     "MappedGaussian",
+    "Memory",
     "PulseResult",
+    "Regions",
     "Schedule",
     "SphericalSteps",
     "Taxonomy",
     "Transfer",
+    "adapted_matting_losses",
+    "aligned_mean",
     "compose_flows",
+    "contrastive_divergence",
+    "cut_links",
     "delta_network",
+    "depth_edges",
+    "diffuse",
+    "estimate_blur",
     "find_taxonomy",
     "fit_mapping",
     "flow_is_consistent",
+    "grnn",
+    "grow_regions",
+    "image_where_opaque",
+    "inpaint_with_networks",
+    "layered_depth",
     "linear_cycle_then_drop",
     "ordinal_affinities",
+    "perturb_background",
     "pipeline_schedule",
+    "pretrain_layers",
     "propagate",
     "pulse",
+    "reconstruct_layers",
+    "render_layers",
+    "rough_segmentation",
+    "separate_layers",
+    "shifted_composite",
     "sideways",
     "style_transfer",
+    "supervised_matting_losses",
+    "translate",
     "win_rates",
 ]

@@ -166,15 +166,16 @@ def pulse(
     best = None
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = learning_rate * linear_cycle_then_drop(step, steps)
-        v = z if latent_map is None else latent_map(z)
-        images = generator(v, *inputs)
-        if downscale is None:
-            small = resize_bicubic(images, size, border="reflect")
-        else:
-            small = downscale(images)
-        target = low.expand_as(small)
-        loss = downscale_weight * downscale_loss(small, target, eps=eps)
-        loss = loss + cross_weight * geodesic_cross_loss(v)
+        with torch.enable_grad():
+            v = z if latent_map is None else latent_map(z)
+            images = generator(v, *inputs)
+            if downscale is None:
+                small = resize_bicubic(images, size, border="reflect")
+            else:
+                small = downscale(images)
+            target = low.expand_as(small)
+            loss = downscale_weight * downscale_loss(small, target, eps=eps)
+            loss = loss + cross_weight * geodesic_cross_loss(v)
         errors = downscale_loss(small.detach(), target, eps=0.0, reduction="none")
         found = images.detach(), z.detach().clone(), errors
         best = found if best is None else _better(best, found)

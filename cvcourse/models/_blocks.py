@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -37,6 +38,22 @@ def conv_norm_act(
     if act is not None:
         layers.append(act(inplace=True))
     return nn.Sequential(*layers)
+
+
+def norm_relu(
+    conv: nn.Module, norm: Callable[[int], nn.Module] = nn.BatchNorm2d
+) -> list[nn.Module]:
+    """A convolution as it is, which may have a bias, `norm`, and a ReLU."""
+    return [conv, norm(conv.out_channels), nn.ReLU(inplace=True)]
+
+
+def zeros_around(x: Tensor, unit: int) -> tuple[Tensor, tuple[slice, slice]]:
+    """`x` (B, C, H, W) in the middle of zeros, up to multiples of `unit`; and where it is."""
+    height, width = x.shape[2:]
+    more_rows, more_columns = -height % unit, -width % unit
+    top, left = more_rows // 2, more_columns // 2
+    x = F.pad(x, (left, more_columns - left, top, more_rows - top))
+    return x, (slice(top, top + height), slice(left, left + width))
 
 
 def init_convolutions(module: nn.Module, std: float = 0.01) -> None:

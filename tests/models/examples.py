@@ -65,11 +65,43 @@ def polar_mask(num_classes: int = 3, **options) -> models.PolarMask:
 
 # name: (network, arguments of the call)
 NETWORKS = {
+    "BackgroundMatting": (
+        lambda: models.BackgroundMatting(width=4, selected=4, blocks=1, branch_blocks=1),
+        lambda: tuple(2 * torch.rand(2, c, 17, 22) - 1 for c in (3, 3, 1, 4)),
+    ),
     "BasicBlock": (lambda: models.BasicBlock(4, 8, stride=2), lambda: (_features()[0],)),
     "BiFPN": (lambda: models.BiFPN((4, 6, 8), 8, layers=2, levels=3), lambda: (_features(),)),
+    "BlurClassifier": (
+        lambda: models.BlurClassifier(in_features=20, hidden=(8, 4)),
+        lambda: (torch.randn(6, 20),),
+    ),
     "Bottleneck": (lambda: models.Bottleneck(4, 4, stride=2), lambda: (_features()[0],)),
+    "CEILNet": (
+        lambda: models.CEILNet(blocks=1, width=6),
+        lambda: tuple(255 * x for x in _images(17, 22)),
+    ),
+    "CEILSubnetwork": (
+        lambda: models.CEILSubnetwork(blocks=1, width=6),
+        lambda: _images(17, 22, channels=4),
+    ),
+    "ColorInpainting": (
+        lambda: models.ColorInpainting(widths=(6, 8, 8)),
+        lambda: _images(17, 22, channels=6),
+    ),
+    "ContrastEnhancer": (
+        lambda: models.ContrastEnhancer(width=6, branch_layers=2, trunk_layers=1),
+        lambda: (*_images(17, 22), *_images(17, 22, 1), *_images(17, 22, 1)),
+    ),
     "DeconvNet": (lambda: models.DeconvNet(3, stages=STAGES, hidden=8, fc_kernel=2), _images),
+    "DepthInpainting": (
+        lambda: models.DepthInpainting(widths=(6, 8, 8)),
+        lambda: _images(17, 22, channels=4),
+    ),
     "ENet": (lambda: models.ENet(3, widths=(8, 8, 16)), _images),
+    "EdgeInpainting": (
+        lambda: models.EdgeInpainting(width=4, blocks=1),
+        lambda: _images(17, 22, channels=7),
+    ),
     "EfficientDet": (partial(small_detector, models.EfficientDet), wide_batch),
     "EfficientNet": (lambda: models.EfficientNet(3, width=0.25, depth=0.3), _images),
     "EfficientNetFeatures": (lambda: models.EfficientNetFeatures(width=0.25, depth=0.3), _images),
@@ -110,9 +142,33 @@ NETWORKS = {
         lambda: models.LastLevelP6P7(8, 8),
         lambda: ([_features()[2]], _features()),
     ),
+    "LayerFusion": (
+        lambda: models.LayerFusion(others=2, widths=(6, 4)),
+        lambda: (
+            *torch.rand(4, 2, 3, 13, 18),
+            torch.rand(2, 2, 3, 13, 18),
+            torch.randn(2, 2, 2, 13, 18),
+        ),
+    ),
+    "LayerTranslations": (
+        lambda: models.LayerTranslations(widths=(4, 6), reach=1, estimator_widths=(6, 4)),
+        lambda: tuple(torch.rand(2, 2, 3, 22, 25)),
+    ),
     "MaskRCNN": (partial(small_detector, models.MaskRCNN), wide_batch),
     "MobileNetV2": (lambda: models.MobileNetV2(3, width=0.25), _images),
     "MobileNetV2Features": (lambda: models.MobileNetV2Features(width=0.25), _images),
+    "PartialConv2d": (
+        lambda: models.PartialConv2d(3, 5, 5, 2, 2),
+        lambda: (*_images(17, 22), (torch.rand(2, 1, 17, 22) < 0.3).float()),
+    ),
+    "PartialConvUNet": (
+        lambda: models.PartialConvUNet(5, 2, widths=(6, 8)),
+        lambda: _images(17, 22, channels=5),
+    ),
+    "PatchDiscriminator": (
+        lambda: models.PatchDiscriminator(width=4, strided=2),
+        lambda: _images(17, 22),
+    ),
     "PathAggregationNetwork": (
         lambda: models.PathAggregationNetwork((4, 6, 8), 8),
         lambda: (_features(),),
@@ -147,6 +203,10 @@ NETWORKS = {
     ),
     "ResNet3d": (lambda: models.ResNet3d(4, depths=(1, 1), width=6), lambda: _video()),
     "ResNetFPN": (small_backbone, _images),
+    "ResidualEnhancer": (
+        lambda: models.ResidualEnhancer(width=6, head_layers=2, trunk_layers=1),
+        lambda: _images(17, 22),
+    ),
     "ResizeTransformationNetwork": (
         lambda: models.ResizeTransformationNetwork(widths=(4, 6, 8), blocks=1),
         lambda: _images(33, 46),

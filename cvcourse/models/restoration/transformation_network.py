@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, norm_relu
 
 
 class _ShrinkingBlock(nn.Module):
@@ -67,15 +67,15 @@ class TransformationNetwork(nn.Module):
         self.border, self.scale = 8 * blocks, scale
         self.pad = nn.ReflectionPad2d(self.border)
         self.down = nn.Sequential(
-            _normed(nn.Conv2d(3, full, 9, padding=4), norm),
-            _normed(nn.Conv2d(full, half, 3, stride=2, padding=1), norm),
-            _normed(nn.Conv2d(half, quarter, 3, stride=2, padding=1), norm),
+            nn.Sequential(*norm_relu(nn.Conv2d(3, full, 9, padding=4), norm)),
+            nn.Sequential(*norm_relu(nn.Conv2d(full, half, 3, stride=2, padding=1), norm)),
+            nn.Sequential(*norm_relu(nn.Conv2d(half, quarter, 3, stride=2, padding=1), norm)),
         )
         self.blocks = nn.Sequential(*[_ShrinkingBlock(quarter, norm) for _ in range(blocks)])
         up = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}
         self.up = nn.Sequential(
-            _normed(nn.ConvTranspose2d(quarter, half, **up), norm),
-            _normed(nn.ConvTranspose2d(half, full, **up), norm),
+            nn.Sequential(*norm_relu(nn.ConvTranspose2d(quarter, half, **up), norm)),
+            nn.Sequential(*norm_relu(nn.ConvTranspose2d(half, full, **up), norm)),
         )
         self.out = nn.Conv2d(full, 3, 9, padding=4)
 
@@ -88,7 +88,3 @@ class TransformationNetwork(nn.Module):
         x = self.down(self.pad(x))  # (B, 128, ⌈H/4⌉ + 20, ⌈W/4⌉ + 20)
         x = self.up(self.blocks(x))  # (B, 32, 4⌈H/4⌉, 4⌈W/4⌉)
         return self.scale * self.out(x).tanh()[..., :height, :width]
-
-
-def _normed(conv: nn.Module, norm: Callable[[int], nn.Module]) -> nn.Sequential:
-    return nn.Sequential(conv, norm(conv.out_channels), nn.ReLU(inplace=True))

@@ -1,0 +1,287 @@
+"""Two layers that move differently: the reflection or fence, and what is behind.
+
+    frames = background moved + obstruction moved, each by a motion of its own
+
+by optimisation, `separate_layers`
+    coarse: of many velocities the two under which the frames agree best; layers = half the medians
+    to fine: gradient descent on layers and translations together, then the same at twice the size
+by networks, `reconstruct_layers`
+    coarse: a translation for each layer and pair of frames; layers = means of the aligned frames
+    to fine: each layer improved by a fusion network; at twice the size the flow of each layer anew
+
+Reference: Liu et al., Learning to See Through Obstructions, 2020, arXiv:2004.01180. The loss of the
+optimisation is that of the paper's last step: |frame - B - R| + 0.1 (|∇B| + |∇R|).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from cvcourse.ops import resize_bicubic, warp, warp_is_inside
+
+
+class Layers(NamedTuple):
+    """Two pictures of the key frame, and how far each moves from the key frame to every frame.
+
+    `motion` is (2, frames, 2), of the first and the second layer, (x, y) in pixels.
+    """
+
+    first: Float[Tensor, "3 height width"]
+    second: Float[Tensor, "3 height width"]
+    motion: Float[Tensor, "2 frames 2"]
+
+
+def translate(
+    images: Float[Tensor, "batch channels height width"], motion: Float[Tensor, "batch 2"]
+) -> Float[Tensor, "batch channels height width"]:
+    """Each image where it has moved to by (x, y) pixels; its border goes on.
+
+    Raises ValueError for a motion that is not (batch, 2).
+    """
+    if images.ndim != 4 or motion.shape != (len(images), 2):
+        raise ValueError(f"motion must be ({len(images)}, 2), got {tuple(motion.shape)}")
+    flow = -motion[:, :, None, None].expand(-1, -1, *images.shape[2:])
+    return warp(images, flow, padding="border")
+
+
+def separate_layers(
+    frames: Float[Tensor, "frames 3 height width"],
+    *,
+    key: int | None = None,
+    fastest: float = 3.0,
+    tries: int = 13,
+    apart: float = 1.0,
+    scales: tuple[int, ...] = (4, 2, 1),
+    steps: tuple[int, ...] = (60, 60, 120),
+    layer_rate: float = 0.02,
+    motion_rate: float = 0.03,
+    smoothness: float = 0.1,
+) -> Layers:
+    """Pull apart two layers that add up to each frame.
+
+    Args:
+        frames: in [0, 1], in order, at even intervals.
+        key: the frame whose layers are wanted, the middle one if None.
+        fastest: the largest velocity tried, in pixels a frame along each axis.
+        tries: how many velocities along each axis.
+        apart: how much the two velocities must differ at least, in pixels a frame.
+        scales: by what the size is divided, coarsest first.
+        steps: of Adam at each scale.
+        layer_rate, motion_rate: of Adam, for layers and for translations in pixels of the scale.
+        smoothness: weight of the total variation of the layers.
+
+    **Conventions**: nothing says which layer is the background, nor how a constant divides between
+    them: compare with the better of the two, after fitting gain and offset. Layers without parallax
+    cannot be separated. The first layer is the one whose velocity aligns the frames better.
+
+    Raises ValueError for fewer than two frames, a key that is none of them, scales and steps of
+    different length, or frames that have fewer than 8 pixels a side at the coarsest scale.
+    """
+    if frames.ndim != 4 or len(frames) < 2 or frames.shape[1] != 3:
+        raise ValueError(f"frames must be (2 or more, 3, height, width), got {tuple(frames.shape)}")
+    key = len(frames) // 2 if key is None else key
+    if not 0 <= key < len(frames):
+        raise ValueError(f"key must be one of {len(frames)} frames, got {key}")
+    if len(scales) != len(steps) or not len(scales):
+        raise ValueError(f"steps must be one for each of {scales}, got {steps}")
+    sizes = [tuple(max(1, n // s) for n in frames.shape[2:]) for s in scales]
+    if min(sizes[0]) < 8:
+        raise ValueError(f"frames must be 8 pixels or more at scale {scales[0]}, got {sizes[0]}")
+    time = torch.arange(len(frames), device=frames.device, dtype=frames.dtype) - key
+    small = resize_bicubic(frames, sizes[0])
+    velocities = _two_velocities(small, time, fastest / scales[0], tries, apart / scales[0])
+    motion = velocities[:, None] * time[:, None]  # (2, frames, 2)
+    layers = torch.stack([_aligned_median(small, m) / 2 for m in motion])
+    for i, (size, count) in enumerate(zip(sizes, steps, strict=True)):
+        if i:
+            layers = resize_bicubic(layers, size)
+            motion = motion * (scales[i - 1] / scales[i])
+        target = resize_bicubic(frames, size)
+        layers, motion = _descend(
+            target, layers, motion, key, count, layer_rate, motion_rate, smoothness
+        )
+    return Layers(*layers.clamp(0, 1), motion)
+
+
+def _two_velocities(
+    frames: Tensor, time: Tensor, fastest: float, tries: int, apart: float
+) -> Tensor:
+    """(2, 2): under which the frames' details agree best, and best among those far from it."""
+    line = torch.linspace(-fastest, fastest, tries, device=frames.device, dtype=frames.dtype)
+    candidates = torch.cartesian_prod(line, line)  # (tries², 2)
+    detail = frames - F.avg_pool2d(frames, 5, 1, 2, count_include_pad=False)
+    errors = []
+    for velocity in candidates:
+        aligned = translate(detail, -velocity * time[:, None])
+        errors.append((aligned - aligned.median(0).values).abs().mean())
+    errors = torch.stack(errors)
+    best = candidates[errors.argmin()]
+    near = (candidates - best).norm(dim=1) < apart
+    return torch.stack([best, candidates[errors.masked_fill(near, torch.inf).argmin()]])
+
+
+def _aligned_median(frames: Tensor, motion: Tensor) -> Tensor:
+    return translate(frames, -motion).median(0).values
+
+
+def _descend(
+    frames: Tensor,
+    layers: Tensor,
+    motion: Tensor,
+    key: int,
+    steps: int,
+    layer_rate: float,
+    motion_rate: float,
+    smoothness: float,
+) -> tuple[Tensor, Tensor]:
+    layers, motion = (x.detach().clone().requires_grad_() for x in (layers, motion))
+    optimizer = torch.optim.Adam(
+        [{"params": [layers], "lr": layer_rate}, {"params": [motion], "lr": motion_rate}]
+    )
+    others = torch.ones(len(frames), 1, device=frames.device, dtype=frames.dtype)
+    others[key] = 0  # the key frame does not move
+    with torch.enable_grad():
+        for _ in range(steps):
+            moved = [
+                translate(layer.expand(len(frames), -1, -1, -1), m * others)
+                for layer, m in zip(layers, motion, strict=True)
+            ]
+            loss = (frames - moved[0] - moved[1]).abs().mean()
+            for dim in (-1, -2):
+                loss = loss + smoothness * layers.diff(dim=dim).abs().mean()
+            layers.grad, motion.grad = torch.autograd.grad(loss, [layers, motion])
+            optimizer.step()
+    return layers.detach(), (motion * others).detach()
+
+
+def aligned_mean(
+    frames: Float[Tensor, "batch frames channels height width"],
+    flows: Float[Tensor, "batch frames 2 height width"],
+    weights: Float[Tensor, "batch frames 1 height width"] | None = None,
+    fallback: Float[Tensor, "batch channels height width"] | None = None,
+) -> Float[Tensor, "batch channels height width"]:
+    """Mean of the frames, each looked up where its flow points; beyond the border it goes on.
+
+    Args:
+        flows: from the wanted picture to each frame, in pixels; 0 for the frame itself.
+        weights: of each frame's pixels after alignment, such as 1 - alpha of a fence; they count
+            where the flow stays inside. None: all pixels count alike.
+        fallback: the picture where all weights are 0; zeros if None.
+
+    Raises ValueError for shapes that do not fit.
+    """
+    expected = (*frames.shape[:2], 2, *frames.shape[3:])
+    if frames.ndim != 5 or flows.shape != expected:
+        raise ValueError(f"flows must have shape {expected}, got {tuple(flows.shape)}")
+    aligned = warp(frames.flatten(0, 1), flows.flatten(0, 1), padding="border")
+    aligned = aligned.unflatten(0, frames.shape[:2])
+    if weights is None:
+        return aligned.mean(1)
+    inside = warp_is_inside(flows.flatten(0, 1)).unflatten(0, frames.shape[:2])[:, :, None]
+    weights = weights * inside
+    total = weights.sum(1)
+    mean = (aligned * weights).sum(1) / total.clamp(min=torch.finfo(total.dtype).tiny)
+    return torch.where(total > 0, mean, 0 * mean if fallback is None else fallback)
+
+
+def reconstruct_layers(
+    frames: Float[Tensor, "batch frames 3 height width"],
+    *,
+    translations: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    fusions: Sequence[tuple[Callable[..., Tensor], Callable[..., Tensor]]],
+    flow: Callable[[Tensor, Tensor], Tensor],
+) -> tuple[
+    Float[Tensor, "batch frames 3 height width"], Float[Tensor, "batch frames 3 height width"]
+]:
+    """Background and obstruction of every frame, from coarse to fine, by trained networks.
+
+    Args:
+        frames: in [0, 1].
+        translations: of two frames the uniform flows (B, 2) of background and obstruction, in
+            pixels of the coarsest scale, such as `LayerTranslations`.
+        fusions: for each scale, coarsest first, a network for the background and one for the
+            obstruction, called as `LayerFusion`; the next scale is twice as large, the last one
+            that of the frames.
+        flow: of two pictures (B, 3, h, w) in [0, 1] the flow (B, 2, h, w) from the first to the
+            second, in pixels. Its gradient is not followed.
+
+    **Conventions**: for `flow` the layers of all frames are stretched to [0, 1] together; between
+    scales they are enlarged bilinearly.
+
+    Raises ValueError for fewer than two frames, no fusion, or sizes that the coarsest scale does
+    not divide.
+    """
+    if frames.ndim != 5 or frames.shape[1] < 2:
+        raise ValueError(f"frames must be (B, 2 or more, 3, H, W), got {tuple(frames.shape)}")
+    scale = 2 ** (len(fusions) - 1)
+    if not len(fusions) or frames.shape[3] % scale or frames.shape[4] % scale:
+        raise ValueError(
+            f"fusions must be one for each scale that divides {tuple(frames.shape[3:])} in half "
+            f"again, got {len(fusions)}"
+        )
+    n = frames.shape[1]
+    uniform = {
+        (i, j): translations(frames[:, i], frames[:, j])
+        for i in range(n)
+        for j in range(n)
+        if i != j
+    }
+    layers = []
+    for level, networks in enumerate(fusions):
+        small = _resized(frames, scale // 2**level)
+        if level == 0:
+            size = small.shape[3:]
+            motions = [
+                {p: both[k][:, :, None, None].expand(-1, -1, *size) for p, both in uniform.items()}
+                for k in (0, 1)
+            ]
+            layers = [
+                torch.stack([_aligned(small, motion, i) for i in range(n)], 1) for motion in motions
+            ]
+        else:
+            layers = [_resized(layer, 1 / 2) for layer in layers]
+            motions = [_flows(layer, flow) for layer in layers]
+        background, obstruction = layers
+        seen = obstruction, background, small
+        layers = [
+            torch.stack([_fused(network, layer, *seen, motion, i) for i in range(n)], 1)
+            for network, layer, motion in zip(networks, layers, motions, strict=True)
+        ]
+    return layers[0], layers[1]
+
+
+def _resized(frames: Tensor, smaller: float) -> Tensor:
+    size = [int(side / smaller) for side in frames.shape[3:]]
+    resized = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", align_corners=False)
+    return resized.unflatten(0, frames.shape[:2])
+
+
+def _aligned(frames: Tensor, motion: dict[tuple[int, int], Tensor], i: int) -> Tensor:
+    still = torch.zeros_like(frames[:, 0, :2])
+    flows = [still if j == i else motion[i, j] for j in range(frames.shape[1])]
+    return aligned_mean(frames, torch.stack(flows, 1))
+
+
+@torch.no_grad()
+def _flows(layers: Tensor, flow: Callable[[Tensor, Tensor], Tensor]) -> dict:
+    """From each frame's layer to each other's."""
+    low = layers.amin((1, 2, 3, 4), keepdim=True)
+    stretched = (layers - low) / (layers - low).amax((1, 2, 3, 4), keepdim=True).clamp(min=1e-10)
+    each = stretched.unbind(1)
+    return {
+        (i, j): flow(first, second)
+        for i, first in enumerate(each)
+        for j, second in enumerate(each)
+        if i != j
+    }
+
+
+def _fused(network, layers, obstruction, background, frames, motion, i: int) -> Tensor:
+    others = [j for j in range(frames.shape[1]) if j != i]
+    flows = torch.stack([motion[i, j] for j in others], 1)
+    own = layers[:, i], obstruction[:, i], background[:, i], frames[:, i]
+    return network(*own, frames[:, others], flows)
