@@ -146,7 +146,7 @@ def grade(
     collected = Collected(submitted, {n: Assignment.load(n, source, release) for n in known})
     if collected.ignored:
         print(
-            "not looked at, because neither folder, notebook nor archive: "
+            "not looked at, because neither a student's folder, a notebook nor an archive: "
             + ", ".join(collected.ignored[:10]),
             file=sys.stderr,
         )

@@ -174,6 +174,8 @@ class Collected:
             hidden = entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
             if student.notebooks or student.remarks or not hidden:
                 self.students.append(student)
+            else:
+                self.ignored.append(shown(entry.name))
 
     def _look_at(self, entry: os.DirEntry, student: _Student):
         if entry.is_symlink():

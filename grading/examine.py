@@ -14,6 +14,7 @@ import re
 import reprlib
 import signal
 import symtable
+import sys
 import time
 
 import torch
@@ -62,11 +63,25 @@ class Examiner:
     def __init__(self, limits: Limits | None = None, zygote: Zygote | None = None):
         self.limits = limits or Limits()
         self.zygote = zygote or Zygote()
+        self.warm: set[str] = set()
+        torch.testing.assert_close(torch.ones(2), torch.ones(2))  # imports much at its first call
 
     def close(self):
         self.zygote.close()
 
+    def import_for_checks(self, assignment: Assignment):
+        """Nobody's time, and never half-way: an import that is cut off spoils all later checks."""
+        if assignment.name in self.warm:
+            return
+        for cell in assignment.source.cells:
+            if kind_of(cell) == "check":
+                body = ast.walk(ast.parse(cell.source))
+                imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+                exec(compile(ast.Module(imports, []), "imports of checks", "exec"), {})
+        self.warm.add(assignment.name)
+
     def examine(self, content: bytes, assignment: Assignment) -> Result:
+        self.import_for_checks(assignment)
         try:
             cells, notes = handed_in.read(content)
             notebook, more = handed_in.rebuild(cells, assignment)
@@ -208,6 +223,7 @@ class _Run:
         printed = io.StringIO()
         reason = kind = where = None
         scope = dict(self.scope)  # of its own: no check leans on another one
+        known = set(sys.modules)
         try:
             names = Names(self.alive(), self.assignment.in_place)
             for name in _asked_for(code, self.scope):
@@ -241,7 +257,9 @@ class _Run:
             kind, reason = "Stopped", "the check took too long with your function"
             if self.out_of_time():
                 reason = f"the notebook took more than {self.limits.total:.0f} seconds in all"
-            self.stop()  # it may have been stopped half-way through an answer
+            self.stop()  # it may have been stopped half-way through an answer, or an import
+            for name in set(sys.modules) - known:
+                del sys.modules[name]
         except Exception as error:  # the check met a value that it did not expect
             kind, where = "Not right", error
             reason = f"its value cannot be used as it should ({type(error).__name__}: {error})"
@@ -305,18 +323,25 @@ def _asked_for(code: str, scope: dict) -> list[str]:
     return sorted(n for n in used - own if n not in scope and not hasattr(builtins, n))
 
 
+ON_THE_WALL = signal.ITIMER_REAL, signal.SIGALRM
+OF_THE_PROCESSOR = signal.ITIMER_VIRTUAL, signal.SIGVTALRM
+
+
 @contextlib.contextmanager
-def at_most(seconds: float):
+def at_most(seconds: float, clock=ON_THE_WALL):
+    """Raises `TooSlow` in what takes longer."""
+
     def stop(*_):
         raise TooSlow
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))  # 0 would be for ever
+    timer, number = clock
+    before = signal.signal(number, stop)
+    signal.setitimer(timer, max(seconds, 0.001))  # 0 would be for ever
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(timer, 0)
+        signal.signal(number, before)
 
 
 def _error(name: str, text: str) -> dict:

@@ -11,13 +11,14 @@ and show hidden tests: the configuration in a folder of marks refuses both.
 """
 
 import contextlib
+import functools
 import io
 import logging
 import shutil
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import MissingEntry
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -141,11 +142,12 @@ class Course:
 
     def grades(self, assignment: Assignment, student: str) -> dict[str, dict]:
         """Per graded cell: what nbgrader saved for it, and what a person has entered."""
-        with self.api.gradebook as book:
-            try:
-                notebook = book.find_submission_notebook(assignment.name, assignment.name, student)
-            except MissingEntry:
-                return {}
+        book = self._gradebook
+        try:
+            notebook = book.find_submission_notebook(assignment.name, assignment.name, student)
+        except MissingEntry:
+            return {}
+        else:
             comments = {c.name: c.comment for c in notebook.comments}
             return {
                 grade.name: {
@@ -157,6 +159,12 @@ class Course:
                 }
                 for grade in notebook.grades
             }
+        finally:
+            book.db.rollback()  # what others write is seen, and nothing is locked
+
+    @functools.cached_property
+    def _gradebook(self) -> Gradebook:
+        return Gradebook(self.api.coursedir.db_url, self.api.coursedir.course_id)
 
     def _call(self, function, name: str, student: str, what: str):
         with contextlib.redirect_stderr(io.StringIO()) as said:

@@ -29,6 +29,7 @@ from matplotlib_inline.backend_inline import flush_figures
 from grading import wire
 
 SHOWN = 10_000  # characters of text kept of one cell
+SHOWN_PICTURES = 8 * 2**20  # characters, in base64, of all pictures of one cell
 KINDS = ("text/plain", "image/png")  # of what a cell shows; HTML could run in the teacher's browser
 
 
@@ -117,7 +118,7 @@ class _Bounded(io.StringIO):
 
 
 COURSE = "cvcourse"
-ROOMS = ("ops", "losses", "metrics", "models", "data")  # what their `__all__` names is public
+ROOMS = ("ops", "losses", "metrics", "models", "methods", "data")  # their `__all__` is public
 GENERAL = ("_checks", "_reduce")  # modules whose functions answer no exercise
 
 
@@ -222,6 +223,7 @@ class Session:
             for name, text in (("stdout", out), ("stderr", err))
             if text.getvalue()
         ]
+        room = SHOWN_PICTURES
         for rich in shown.outputs[:50]:
             data = {k: v for k, v in rich.data.items() if k in KINDS}
             for kind, content in data.items():
@@ -229,7 +231,8 @@ class Session:
                     data[kind] = base64.b64encode(content).decode()
                 elif kind == "text/plain":
                     data[kind] = content[:SHOWN]
-            if data:
+            room -= len(data.get("image/png", ""))
+            if data and room >= 0:
                 outputs.append({"output_type": "display_data", "data": data, "metadata": {}})
         error = result.error_before_exec or result.error_in_exec
         return {"outputs": outputs, "error": describe_error(error) if error else None}, {}

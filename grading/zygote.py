@@ -18,9 +18,10 @@ import tempfile
 
 from grading import isolation, wire
 from grading import limits as bounds
-from grading.student import Session, make_shell, quiet
+from grading.student import ROOMS, Session, make_shell, quiet
 
 WARM = ("numpy", "torch", "torch.nn.functional", "torch.autograd", "matplotlib.pyplot")
+WARM += tuple(f"cvcourse.{room}" for room in ROOMS)  # looked through for what is withheld
 
 
 def main(number: int):

@@ -22,7 +22,7 @@ from tests.assignments.helpers import wrong_answers as wrongs
 
 ROOT = Path(__file__).parents[2]
 NAME, OTHER = "01_classification_to_regression", "02_boxes"
-LIMITS = ("cpu=20", "cell=300", "call=300", "check=4", "total=900", "memory=1024")
+LIMITS = ("cpu=20", "cell=300", "call=300", "check=6", "total=900", "memory=1024")
 # marks by the checks, of 16, and the checks that fail
 EXPECTED = {
     "Ann B": (16, ""),
@@ -96,7 +96,7 @@ def hand_in(folder: Path):
     eve.cells.append(nbformat.v4.new_markdown_cell("<script>alert(1)</script>" + "$" * 30_000))
     put("=eve/[see here](javascript:alert(2)).ipynb", eve)
     slow = cell_of(first.source, "topk").source.replace(
-        "    own =", "    import time\n    time.sleep(1.5)\n    own =", 1
+        "    own =", "    import time\n    time.sleep(2.5)\n    own =", 1
     )
     put(f"otto/{NAME}.ipynb", answered(right, "topk", slow))
 
@@ -172,7 +172,7 @@ def test_what_is_said(term):
         "late": "matched by content",
         "late.ipynb": "what was written elsewhere is shown in it",
         "mia": "cannot be read",
-        "=eve": "is withheld in this assignment",
+        "=eve": "`expected_topk` is not defined",  # her own transformer ate it
         "otto": "the check took too long",
     }.items():
         assert words in rows[student]["messages"], student

@@ -9,11 +9,13 @@ import dataclasses
 import json
 import os
 import platform
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from grading.assignment import Assignment
 from grading.examine import Examiner
 from grading.sandbox import Zygote
 from tests.assignments.helpers import (
@@ -291,7 +293,8 @@ def test_limits_of_outputs_are_the_graders(notebook, load, strict):
     """The student process may be patched, and its limits with it."""
     code = (
         "import sys\nsys.modules['grading.student'].SHOWN = 10**9\n"
-        "for _ in range(3):\n    print('x' * 3_000_000)\n"
+        "sys.modules['grading.student'].SHOWN_PICTURES = 10**9\n"
+        "for _ in range(3):\n    print('x' * 1_000_000)\n"
         "from IPython.display import display\n"
         "for _ in range(14):\n    display({'image/png': 'A' * 600_000}, raw=True)\n"
     )
@@ -300,6 +303,16 @@ def test_limits_of_outputs_are_the_graders(notebook, load, strict):
     assert 0 < size < 6 * 2**20
     assert failed(result) == CHECKS
     assert any("some outputs are left out" in note for note in result.notes)
+
+
+def test_many_pictures_cost_no_marks(notebook, load, examiner):
+    right = next(c.source for c in notebook.cells if c.id == "soft")
+    code = (
+        right + "\nfrom IPython.display import display\n"
+        "for _ in range(40):\n    display({'image/png': 'A' * 600_000}, raw=True)\n"
+    )
+    result = examiner.examine(content(answered(notebook, "soft", code)), load(NAME))
+    assert not failed(result), result.messages
 
 
 def test_halves_of_characters_cost_no_marks(notebook, load, examiner):
@@ -337,6 +350,18 @@ def test_a_check_that_took_too_long_costs_itself_alone(notebook, load, examiner)
     )
     assert failed(result) == {"topk-plain", "topk-ties"}, result.messages
     assert "the check took too long" in result.messages["topk-plain"]
+
+
+def test_imports_of_checks_are_never_cut_off(examiner):
+    """A half-imported module would cost all later submissions their marks."""
+    code = "# Check 1\nimport colorsys\nassert True, 'x'\n### BEGIN HIDDEN TESTS\nimport wave\n"
+    mark = {"grade": True, "solution": False, "grade_id": "c", "points": 1, "locked": True}
+    cell = nbformat.v4.new_code_cell(code, metadata={"nbgrader": mark})
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    for name in ("colorsys", "wave"):
+        sys.modules.pop(name, None)
+    Examiner(PATIENT, examiner.zygote).import_for_checks(Assignment("x", notebook, notebook))
+    assert {"colorsys", "wave"} <= set(sys.modules)
 
 
 AT_HOME = {

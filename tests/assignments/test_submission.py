@@ -409,6 +409,7 @@ def test_archives_are_opened_or_spoken_of(assignment, notebook, tmp_path):
     put(tmp_path / "empty.zip", zipped({"readme.txt": b"hello"}))
     put(tmp_path / "bomb.zip", zipped({"a.ipynb": bytes(LARGEST + 10)}))
     put(tmp_path / "notes.txt", b"")
+    (tmp_path / ".idea").mkdir()
     collected = Collected(tmp_path, {NAME: assignment})
     found = {s.student: s for s in collected.submissions(NAME)}
     for student in ("zip", "loose", "upper", "upper2", ".dotted"):
@@ -420,7 +421,7 @@ def test_archives_are_opened_or_spoken_of(assignment, notebook, tmp_path):
     assert "another archive" in found["nested"].trouble
     assert "holds no notebook" in found["empty"].trouble
     assert "clear its outputs" in found["bomb"].trouble
-    assert collected.ignored == ["notes.txt"]
+    assert collected.ignored == [".idea", "notes.txt"]
 
 
 def test_halves_of_characters_cost_nothing(assignment):
