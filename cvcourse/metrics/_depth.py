@@ -27,8 +27,8 @@ def checked(
             f"{tuple(valid.shape)}"
         )
     pred, target = at_least_float32(pred, target)
-    both = (depth.masked_fill(~valid, 1).flatten(1) for depth in (pred, target))
-    return *both, valid.flatten(1)
+    pred, target = (depth.masked_fill(~valid, 1).flatten(1) for depth in (pred, target))
+    return pred, target, valid.flatten(1)
 
 
 def mean_within(values: Tensor, valid: Tensor) -> Tensor:
