@@ -24,3 +24,10 @@ def test_official_score_is_that_of_the_package(tmp_path):
     assert 0.05 < official["AP"] < 0.95
     for key, name in (("AP", "map"), ("AP50", "map_50"), ("AP75", "map_75")):
         assert abs(official[key] - ours[name]) < 1e-6
+
+
+def test_nobody_finds_anything(tmp_path):
+    (tmp_path / "results.json").write_text("[]", encoding="utf-8")
+    target = {"boxes": torch.tensor([[0.0, 0, 9, 9]]), "labels": torch.tensor([1])}
+    score = official_score(tmp_path / "results.json", [target])
+    assert score == {"AP": 0.0, "AP50": 0.0, "AP75": 0.0}
