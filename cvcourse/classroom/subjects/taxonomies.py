@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -55,18 +56,19 @@ def show_affinities(
     for panel, (name, table) in zip(panels[0], tables.items(), strict=True):
         values = np.array([[table[source, target] for target in targets] for source in sources])
         values = values / values.sum(0)
-        panel.imshow(
-            np.log10(values.clip(min=1e-3)), cmap="cividis", vmin=-3, vmax=0, aspect="auto"
+        drawn = panel.imshow(
+            values.clip(min=1e-3), cmap="cividis", norm=LogNorm(1e-3, 1), aspect="auto"
         )
         for (row, column), value in np.ndenumerate(values):
             ink = "black" if value > 0.05 else "white"
-            text = f"{value:.2f}" if value >= 0.005 else "0"
-            panel.text(column, row, text, ha="center", va="center", color=ink, fontsize=8.5)
+            text = f"{value:.2f}" if value >= 0.005 else "<.005"
+            panel.text(column, row, text, ha="center", va="center", color=ink, fontsize=7.5)
         panel.set_xticks(range(len(targets)), targets, rotation=40, ha="right")
         panel.set_yticks(range(len(sources)), sources)
         panel.set(title=name, xlabel="target")
         panel.spines[:].set_visible(False)
     panels[0][0].set_ylabel("source")
+    figure.colorbar(drawn, ax=panels[0], label="share (0.001 and less is darkest)")
     figure.suptitle(title)
     return style.describe(
         figure, f"{title}. Sources {', '.join(sources)} by targets {', '.join(targets)}."
