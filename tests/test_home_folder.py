@@ -79,7 +79,7 @@ def test_folder_of_the_data_scripts(home, monkeypatch, capsys):
 def test_submissions(home):
     batch = pytest.importorskip("grading.batch", reason="nbgrader comes with extra 'teach'")
     (home / "class").mkdir()
-    with pytest.raises(batch.Refused, match=f"no notebook in {home}/class is called as"):
+    with pytest.raises(batch.Refused, match=f"no notebook in {home}/class holds an assignment"):
         batch.grade("~/class")
     with pytest.raises(batch.Refused, match="marks cannot lie in the folder of submissions"):
         batch.grade("~/class", "~/class/marks")
