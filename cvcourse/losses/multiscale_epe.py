@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cvcourse.losses._checks import check_choice, check_floating
 from cvcourse.losses._reduce import at_least_float32
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import check_mask
 from cvcourse.ops._length import length
 
 PAPER_WEIGHTS = (0.005, 0.01, 0.02, 0.08, 0.32)
@@ -75,11 +75,6 @@ def _known(target: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
     """The target with 0 where unknown, and a map of 1 where known."""
     if valid is None:
         return target, torch.ones_like(target[:, :1])
-    check_tensor("valid", valid)
-    if valid.dtype != torch.bool or valid.shape != target[:, 0].shape:
-        raise ValueError(
-            f"valid must be bool of shape {tuple(target[:, 0].shape)}, "
-            f"got {valid.dtype} {tuple(valid.shape)}"
-        )
+    check_mask("valid", valid, target[:, 0].shape)
     known = valid[:, None]
     return target.masked_fill(~known, 0), known.to(target.dtype)

@@ -6,11 +6,12 @@ Labels moved onto the *real* frame t + k are wrong wherever the motion is. Moved
 and labels fit each other even there: the new pair is less true, but it is aligned.
 """
 
-import torch
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from cvcourse.ops import warp, warp_is_inside
+from cvcourse.ops._checks import as_float
+from cvcourse.ops.warp import looked_up
 
 
 def propagate(
@@ -43,10 +44,10 @@ def propagate(
         raise ValueError(
             f"labels: expected shape {(flow.shape[0], *flow.shape[2:])}, got {tuple(labels.shape)}"
         )
-    flow = flow.float() if flow.dtype in (torch.float16, torch.bfloat16) else flow
-    x = torch.arange(width, device=flow.device) + flow[:, 0]
-    y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
-    columns, rows = (values.nan_to_num(-2).clamp(-2, 2**30).round().long() for values in (x, y))
+    columns, rows = (
+        values.nan_to_num(-2).clamp(-2, 2**30).round().long()
+        for values in looked_up(*as_float(flow))
+    )
     known = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     if visible is not None:
         known = known & visible

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice, check_floating, check_same_shape
 from cvcourse.metrics._precision import at_least_float32
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import check_mask
 
 
 def checked(
@@ -20,12 +20,7 @@ def checked(
         raise ValueError(f"pred must have a batch dimension first, got {tuple(pred.shape)}")
     if valid is None:
         valid = torch.ones_like(pred, dtype=torch.bool)
-    check_tensor("valid", valid)
-    if valid.dtype != torch.bool or valid.shape != pred.shape:
-        raise ValueError(
-            f"valid must be bool of shape {tuple(pred.shape)}, got {valid.dtype} "
-            f"{tuple(valid.shape)}"
-        )
+    check_mask("valid", valid, pred.shape)
     pred, target = at_least_float32(pred, target)
     pred, target = (depth.masked_fill(~valid, 1).flatten(1) for depth in (pred, target))
     return pred, target, valid.flatten(1)

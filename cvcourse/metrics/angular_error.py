@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice, check_floating, check_same_shape
 from cvcourse.metrics._precision import at_least_float32
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import check_mask
 
 
 def angular_error(
@@ -39,12 +39,7 @@ def angular_error(
         raise ValueError(f"pred must be (batch, 3, height, width), got {tuple(pred.shape)}")
     pred, target = at_least_float32(pred, target)
     if valid is not None:
-        check_tensor("valid", valid)
-        if valid.dtype != torch.bool or valid.shape != pred[:, 0].shape:
-            raise ValueError(
-                f"valid must be bool of shape {tuple(pred[:, 0].shape)}, got {valid.dtype} "
-                f"{tuple(valid.shape)}"
-            )
+        check_mask("valid", valid, pred[:, 0].shape)
         pred, target = (x.masked_fill(~valid[:, None], 1) for x in (pred, target))
     crossed = torch.linalg.cross(pred, target, dim=1)
     angle = torch.atan2(torch.linalg.vector_norm(crossed, dim=1), (pred * target).sum(1))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice, check_floating, check_same_shape
 from cvcourse.metrics._precision import at_least_float32
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import check_mask
 from cvcourse.ops._length import length
 
 
@@ -77,11 +77,6 @@ def _difference(pred: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Ten
     pred, target = at_least_float32(pred, target)
     difference = pred - target
     if valid is not None:
-        check_tensor("valid", valid)
-        if valid.dtype != torch.bool or valid.shape != pred[:, 0].shape:
-            raise ValueError(
-                f"valid must be bool of shape {tuple(pred[:, 0].shape)}, "
-                f"got {valid.dtype} {tuple(valid.shape)}"
-            )
+        check_mask("valid", valid, pred[:, 0].shape)
         difference = difference.masked_fill(~valid[:, None], 0)
     return difference.unbind(1)

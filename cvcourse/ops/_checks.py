@@ -35,6 +35,14 @@ def check_ndim(name: str, values: Tensor, axes: str) -> None:
         raise ValueError(f"{name} must have shape {axes}, got {tuple(values.shape)}")
 
 
+def check_mask(name: str, mask: Tensor, shape: Sequence[int]) -> None:
+    check_tensor(name, mask)
+    if mask.dtype != torch.bool or mask.shape != tuple(shape):
+        raise ValueError(
+            f"{name} must be bool of shape {tuple(shape)}, got {mask.dtype} {tuple(mask.shape)}"
+        )
+
+
 def check_same_length(name1: str, values1: Sized, name2: str, values2: Sized) -> None:
     if len(values1) != len(values2):
         raise ValueError(

@@ -46,7 +46,7 @@ def warp(
     if image.numel() == 0:
         return image.clone()
     values, flow = as_float(image, flow)
-    x, y = _targets(flow)
+    x, y = looked_up(flow)
     height, width = image.shape[2:]
     # Further out is the same as two pixels outside, but might overflow.
     x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
@@ -66,13 +66,13 @@ def warp_is_inside(
     check_floating("flow", flow)
     if flow.shape[1] != 2:
         raise ValueError(f"flow must have two channels, x and y, got {flow.shape[1]}")
-    x, y = _targets(*as_float(flow))
+    x, y = looked_up(*as_float(flow))
     height, width = flow.shape[2:]
     return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
-def _targets(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """x and y of the point that each pixel looks up, (B, H, W)."""
+def looked_up(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """x and y of the point that each pixel of `warp` looks up, (B, H, W)."""
     x = torch.arange(flow.shape[3], device=flow.device, dtype=flow.dtype)
     y = torch.arange(flow.shape[2], device=flow.device, dtype=flow.dtype)
     return flow[:, 0] + x, flow[:, 1] + y[:, None]
