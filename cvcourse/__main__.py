@@ -18,7 +18,7 @@ COURSE = Path(__file__).parents[1]
 LESSONS = COURSE / "lessons"
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 NBVAL = ["-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
-NBVAL += ["--nbval-cell-timeout=1200"]
+NBVAL += ["--nbval-cell-timeout=1200", "-p", "scripts.executed"]  # keeps build/executed
 MANY = ["-n", "auto", "--maxprocesses", "8"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
