@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from packaging.requirements import Requirement
+from PIL import Image
 from torch import nn
 
 from cvcourse.classroom import annotate, explore, fit
@@ -19,6 +20,7 @@ from cvcourse.classroom.training import checkpoint as checkpoints
 from cvcourse.data.cells import cell_pictures
 from cvcourse.data.download import fetch
 from cvcourse.data.polygons import level_outlines, simplify_polygon
+from cvcourse.data.real import read_flow, read_video
 from cvcourse.data.scenes.cutouts import _outline
 
 ROOT = Path(__file__).parents[1]
@@ -112,6 +114,11 @@ def _train():
     fit(nn.Linear(2, 1), [torch.ones(1, 2)], lambda m, x: m(x).sum(), steps=1)
 
 
+def _png(folder):
+    Image.new("RGB", (2, 2)).save(folder / "a.png")
+    return folder / "a.png"
+
+
 CALLS = {
     ("accelerate", "fit", "lessons"): lambda _: _train(),
     ("tqdm", "fit", "lessons"): lambda _: _train(),
@@ -120,6 +127,8 @@ CALLS = {
     ),
     ("pooch", "fetch", "data"): lambda path: fetch("http://127.0.0.1:9/a", "0" * 64, path),
     ("requests", "fetch", "data"): lambda path: fetch("http://127.0.0.1:9/a", "0" * 64, path),
+    ("av", "read_video", "video"): lambda path: read_video(path / "a.mp4"),
+    ("av", "read_flow", "video"): lambda path: read_flow(_png(path)),
     ("skimage", "level_outlines", "lessons"): lambda _: level_outlines(np.eye(4)),
     ("skimage", "simplify_polygon", "lessons"): lambda _: simplify_polygon(np.eye(4)[:, :2], 1),
     ("skimage", "paint_pieces", "lessons"): (

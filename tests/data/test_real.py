@@ -158,7 +158,7 @@ def test_flow_files_that_are_none(tmp_path):
     with pytest.raises(ValueError, match="is damaged: 54 bytes of 108"):
         read_flow(tmp_path / "a.flo")
     (tmp_path / "b.flo").write_text("flow", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"is not a \.flo file"):
+    with pytest.raises(ValueError, match=r"is neither a \.flo file nor a PNG"):
         read_flow(tmp_path / "b.flo")
     with pytest.raises(ValueError, match=r"flow must be \(2, H, W\)"):
         write_flow(tmp_path / "c.flo", torch.zeros(3, 4))

@@ -3,14 +3,16 @@
 Each gives `(image, target)` like `cvcourse.data.scenes.Scenes`: an image (3, H, W) float32 in
 [0, 1], and a dictionary with boxes (N, 4) xyxy on the edges of pixels, labels from 1, and so on.
 Pictures may have any number of bits, and are turned upright as their EXIF orientation says.
-Nothing is downloaded here; `data_scripts/` has one script per data set, and `find` tells whether
-it was run.
+Films and pairs of frames come as `cvcourse.data.scenes.Clips` gives them. Nothing is downloaded
+here; `data_scripts/` has scripts for most data sets, and `find` tells whether one was run.
 """
 
 from .cifar10 import Cifar10
 from .coco import Coco
 from .coco_results import read_coco_results, write_coco_results
 from .flow import read_flow, write_flow
+from .flow_pairs import FlyingChairs, KittiFlow, Sintel
+from .frames import Frames, read_video
 from .oxford_pet import OxfordPet
 from .pascal_voc import VOC_CLASSES, VocDetection, VocSegmentation
 from .places import find, home
@@ -19,13 +21,18 @@ __all__ = [
     "VOC_CLASSES",
     "Cifar10",
     "Coco",
+    "FlyingChairs",
+    "Frames",
+    "KittiFlow",
     "OxfordPet",
+    "Sintel",
     "VocDetection",
     "VocSegmentation",
     "find",
     "home",
     "read_coco_results",
     "read_flow",
+    "read_video",
     "write_coco_results",
     "write_flow",
 ]
