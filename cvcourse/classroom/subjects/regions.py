@@ -1,11 +1,82 @@
-"""Boxes without learning: what people proposed before networks did."""
+"""Boxes that could hold an object, made without learning, and what such boxes are worth."""
+
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
+from cvcourse.classroom.subjects import detecting
 from cvcourse.data._extras import extra
-from cvcourse.ops import nms
+from cvcourse.metrics import coco_average_precision
+from cvcourse.models.detection.faster_rcnn import FasterRCNN
+from cvcourse.ops import box_iou, nms
+
+
+def random_boxes(
+    count: int,
+    generator: torch.Generator,
+    height: int = detecting.SIDE,
+    width: int = detecting.SIDE,
+) -> Float[Tensor, "count 4"]:
+    """Square boxes inside a picture, of a side from 14/96 to 44/96 of its shorter one.
+
+    Those are the sizes of the objects of `detecting.shape_scenes`.
+    """
+    side = 14 + 30 * torch.rand(count, 1, generator=generator)
+    side = side * min(height, width) / detecting.SIDE
+    corner = torch.rand(count, 2, generator=generator) * (torch.tensor([width, height]) - side)
+    return torch.cat([corner, corner + side], 1)
+
+
+def covered(
+    proposals: Sequence[Tensor], targets: Sequence[dict[str, Tensor]], k: int, iou: float = 0.5
+) -> Int64[Tensor, "pictures 2"]:
+    """(objects that one of the first k boxes covers, objects) of each picture.
+
+    proposals: for each picture (n, 4), best first. Covered: at an IoU of `iou` or more. The sums of
+    the columns make recall at k; for its interval over pictures see `gain_of_sum`.
+    """
+    counts = []
+    for boxes, target in zip(proposals, targets, strict=True):
+        hit = (box_iou(target["boxes"], boxes[:k]) >= iou).any(1)
+        counts.append([int(hit.sum()), len(hit)])
+    return torch.tensor(counts).reshape(-1, 2)
+
+
+def covered_of_neighbours(
+    proposals: Sequence[Tensor], targets: Sequence[dict[str, Tensor]], k: int
+) -> dict[str, float]:
+    """Recall at k of objects that overlap another one (IoU above 0.1), and of those apart."""
+    groups = {"together": [], "apart": []}
+    for target in targets:
+        overlap = box_iou(target["boxes"], target["boxes"]).fill_diagonal_(0)
+        near = (overlap > 0.1).any(1)
+        groups["together"].append({"boxes": target["boxes"][near]})
+        groups["apart"].append({"boxes": target["boxes"][~near]})
+    sums = {name: covered(proposals, some, k).sum(0) for name, some in groups.items()}
+    return {name: (hits / objects).item() for name, (hits, objects) in sums.items()}
+
+
+def look_again(
+    model: FasterRCNN,
+    images: Sequence[Tensor],
+    targets: Sequence[dict[str, Tensor]],
+    looks: int = 3,
+) -> list[dict[str, float]]:
+    """AP, AP50 and AP75 after the first look of the second stage, the second, and so on.
+
+    Each look is given the boxes that the one before it reported, the first one the proposals.
+    """
+    boxes = [p["boxes"] for p in detecting.propose(model, images)]
+    reports = []
+    for _ in range(looks):
+        found = detecting.second_look(model, images, boxes)
+        report = coco_average_precision(found, targets)
+        names = {"AP": "map", "AP50": "map_50", "AP75": "map_75"}
+        reports.append({name: float(report[key]) for name, key in names.items()})
+        boxes = [f["boxes"] for f in found]
+    return reports
 
 
 def segment_boxes(
