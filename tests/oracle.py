@@ -28,6 +28,7 @@ __all__ = [
     "formula_tensor",
     "formula_value",
     "goldens",
+    "less_supervision_golden",
     "model_golden",
     "restoration_golden",
     "video_golden",
@@ -72,6 +73,11 @@ def restoration_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
 def video_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Meta data and numbers of one golden of part 4; see `oracles/video/README.md`."""
     return _golden("video", name)
+
+
+def less_supervision_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Meta data and numbers of one golden of part 5; see `oracles/less_supervision/README.md`."""
+    return _golden("less_supervision", name)
 
 
 def _golden(folder: str, name: str) -> tuple[dict, dict[str, np.ndarray]]:

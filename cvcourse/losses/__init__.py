@@ -7,6 +7,7 @@ from cvcourse.losses.box_iou import (
     distance_box_iou_loss,
     generalized_box_iou_loss,
 )
+from cvcourse.losses.circle import circle_loss
 from cvcourse.losses.contrastive import contrastive_loss
 from cvcourse.losses.dice import dice_loss, soft_dice_score
 from cvcourse.losses.distance_weighted import mine_distance_weighted
@@ -22,6 +23,7 @@ from cvcourse.losses.info_nce import info_nce_loss
 from cvcourse.losses.label_relaxation import label_relaxation_loss
 from cvcourse.losses.lovasz_hinge import lovasz_hinge_loss
 from cvcourse.losses.lovasz_softmax import lovasz_softmax_loss
+from cvcourse.losses.margin import margin_loss
 from cvcourse.losses.matting import (
     alpha_gradient_loss,
     composition_loss,
@@ -33,6 +35,8 @@ from cvcourse.losses.multiscale_epe import multiscale_epe_loss
 from cvcourse.losses.nt_xent import nt_xent_loss
 from cvcourse.losses.pairwise_contrastive import pairwise_contrastive_loss
 from cvcourse.losses.perceptual import perceptual_loss
+from cvcourse.losses.prototypical import prototypical_loss
+from cvcourse.losses.rebalanced_cross_entropy import rebalanced_cross_entropy_loss
 from cvcourse.losses.semi_hard import mine_semi_hard
 from cvcourse.losses.sigmoid_focal import sigmoid_focal_loss
 from cvcourse.losses.smoothness import edge_aware_smoothness_loss, total_variation
@@ -46,6 +50,7 @@ __all__ = [
     "alpha_gradient_loss",
     "batch_all_triplet_loss",
     "batch_hard_triplet_loss",
+    "circle_loss",
     "complete_box_iou_loss",
     "composition_loss",
     "contrastive_loss",
@@ -64,6 +69,7 @@ __all__ = [
     "least_squares_gan_loss",
     "lovasz_hinge_loss",
     "lovasz_softmax_loss",
+    "margin_loss",
     "mimic_loss",
     "mine_batch_hard",
     "mine_distance_weighted",
@@ -74,6 +80,8 @@ __all__ = [
     "nt_xent_loss",
     "pairwise_contrastive_loss",
     "perceptual_loss",
+    "prototypical_loss",
+    "rebalanced_cross_entropy_loss",
     "sigmoid_focal_loss",
     "soft_dice_score",
     "softmax_focal_loss",

@@ -11,8 +11,11 @@ from cvcourse.methods.background_matting import (
     supervised_matting_losses,
 )
 from cvcourse.methods.blur_estimation import BlurEstimate, Memory, estimate_blur
+from cvcourse.methods.colorization import annealed_mean, encode_colors, rebalancing_weights
 from cvcourse.methods.domain_randomization import AutomaticDomainRandomization, Boundary
+from cvcourse.methods.episodes import EpisodeSampler
 from cvcourse.methods.grnn import grnn
+from cvcourse.methods.jigsaw import jigsaw_permutations, make_puzzles
 from cvcourse.methods.label_propagation import compose_flows, flow_is_consistent, propagate
 from cvcourse.methods.layered_depth_inpainting import (
     Layer,
@@ -43,6 +46,7 @@ from cvcourse.methods.pulse import (
     pulse,
 )
 from cvcourse.methods.rbm import contrastive_divergence, pretrain_layers
+from cvcourse.methods.rotation import rotate
 from cvcourse.methods.sideways import sideways
 from cvcourse.methods.style_transfer import style_transfer
 from cvcourse.methods.taskonomy import (
@@ -60,6 +64,7 @@ __all__ = [
     "Boundary",
     "DeltaLayer",
     "DepthParallel",
+    "EpisodeSampler",
     "Layer",
     "Layers",
     "MappedGaussian",
@@ -72,12 +77,14 @@ __all__ = [
     "Transfer",
     "adapted_matting_losses",
     "aligned_mean",
+    "annealed_mean",
     "compose_flows",
     "contrastive_divergence",
     "cut_links",
     "delta_network",
     "depth_edges",
     "diffuse",
+    "encode_colors",
     "estimate_blur",
     "find_taxonomy",
     "fit_mapping",
@@ -86,16 +93,20 @@ __all__ = [
     "grow_regions",
     "image_where_opaque",
     "inpaint_with_networks",
+    "jigsaw_permutations",
     "layered_depth",
     "linear_cycle_then_drop",
+    "make_puzzles",
     "ordinal_affinities",
     "perturb_background",
     "pipeline_schedule",
     "pretrain_layers",
     "propagate",
     "pulse",
+    "rebalancing_weights",
     "reconstruct_layers",
     "render_layers",
+    "rotate",
     "rough_segmentation",
     "separate_layers",
     "shifted_composite",

@@ -31,6 +31,7 @@ LOSSES = {
     ),
     "batch_all_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "batch_hard_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
+    "circle_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "complete_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
     "composition_loss": lambda: (
         torch.rand(2, 3, 6, 5),
@@ -61,6 +62,14 @@ LOSSES = {
     "least_squares_gan_loss": lambda: (torch.randn(2, 1, 4, 4), True),
     "lovasz_hinge_loss": lambda: (torch.randn(2, 6, 5), torch.randint(2, (2, 6, 5))),
     "lovasz_softmax_loss": maps,
+    "margin_loss": lambda: (
+        torch.randn(12, 8),
+        labels_of(12),
+        torch.arange(9),
+        torch.arange(9) // 3 * 3,
+        torch.arange(9) + 3,
+        torch.tensor(1.2),
+    ),
     "mimic_loss": lambda: (
         torch.randn(1, 3, 8, 8),
         torch.randn(1, 3, 8, 8),
@@ -82,6 +91,12 @@ LOSSES = {
     "nt_xent_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "pairwise_contrastive_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "perceptual_loss": pyramids,
+    "prototypical_loss": lambda: (torch.randn(6, 8), torch.randn(3, 8), labels_of(6, 2)),
+    "rebalanced_cross_entropy_loss": lambda: (
+        torch.randn(2, 4, 6, 5),
+        torch.rand(2, 4, 6, 5).softmax(1),
+        torch.rand(4) + 0.5,
+    ),
     "sigmoid_focal_loss": lambda: (torch.randn(6, 4), torch.randint(2, (6, 4)), 0.25, 2.0, "mean"),
     "soft_dice_score": lambda: (torch.rand(6, 4), torch.randint(2, (6, 4))),
     "softmax_focal_loss": maps,

@@ -9,7 +9,10 @@ from tests.losses.examples import LOSSES, convert, tensors
 NAMES = sorted(LOSSES)
 NOT_FORWARD = {"mimic_loss": "PyTorch has no forward derivative of embedding_bag, nor a second one"}
 
-NOT_A_SLOPE = {"complete_box_iou_loss": "its α is a constant in the gradient, as in the paper"}
+NOT_A_SLOPE = {
+    "circle_loss": "how hard a pair is pulled is a constant in the gradient, as in the paper",
+    "complete_box_iou_loss": "its α is a constant in the gradient, as in the paper",
+}
 
 
 def as_function(name, dtype=torch.float32):

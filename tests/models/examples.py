@@ -28,6 +28,11 @@ def _video(frames: int = 4, height: int = 32, width: int = 40) -> tuple[torch.Te
     return (torch.rand(2, 3, frames, height, width),)
 
 
+def _set(*counts: int) -> tuple[torch.Tensor]:
+    """Embeddings of 8 features: two sets of five, or of `counts`."""
+    return (torch.randn(2, *(counts or (5,)), 8),)
+
+
 def wide_batch(masks: bool = True) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
     """A picture of 32 × 512 pixels with five objects, far ones too, at odd places."""
     boxes = torch.tensor(
@@ -84,6 +89,10 @@ NETWORKS = {
         lambda: models.CEILSubnetwork(blocks=1, width=6),
         lambda: _images(17, 22, channels=4),
     ),
+    "ColorizationNet": (
+        lambda: models.ColorizationNet(12, width=6),
+        lambda: (100 * torch.rand(2, 1, 32, 40),),
+    ),
     "ColorInpainting": (
         lambda: models.ColorInpainting(widths=(6, 8, 8)),
         lambda: _images(17, 22, channels=6),
@@ -92,6 +101,8 @@ NETWORKS = {
         lambda: models.ContrastEnhancer(width=6, branch_layers=2, trunk_layers=1),
         lambda: (*_images(17, 22), *_images(17, 22, 1), *_images(17, 22, 1)),
     ),
+    "Conv4": (lambda: models.Conv4(channels=6, last_pool=2), _images),
+    "DeepSets": (lambda: models.DeepSets(8), _set),
     "DeconvNet": (lambda: models.DeconvNet(3, stages=STAGES, hidden=8, fc_kernel=2), _images),
     "DepthInpainting": (
         lambda: models.DepthInpainting(widths=(6, 8, 8)),
@@ -127,6 +138,8 @@ NETWORKS = {
     ),
     "FlowNetS": (lambda: models.FlowNetS(widths=FLOW_WIDTHS), partial(_images, channels=6)),
     "FrozenBatchNorm2d": (lambda: models.FrozenBatchNorm2d(4), lambda: (_features()[0],)),
+    "FewShot": (lambda: models.FewShot(models.SetAttention(8)), lambda: _set(3, 5) + _set(2, 5)),
+    "GraphConvolution": (lambda: models.GraphConvolution(8), _set),
     "I3D": (
         lambda: models.I3D(
             4, stem=(6, 6, 8), mixed=dict.fromkeys(("3b", "4b", "5b"), SMALL_MIXED), dropout=0.0
@@ -215,7 +228,12 @@ NETWORKS = {
         lambda: models.ResNetFeatures(block=models.BasicBlock, depths=(1, 1), width=8),
         _images,
     ),
+    "ResNet12": (lambda: models.ResNet12((4, 6, 8, 8)), _images),
     "RetinaNet": (partial(small_detector, models.RetinaNet), wide_batch),
+    "RotNet": (
+        lambda: models.RotNet(blocks=3, widths=(8, 6, 4, 8)),
+        lambda: _images(32, 32),
+    ),
     "SRCNN": (
         lambda: models.SRCNN(widths=(8, 4)).pass_through_(),
         lambda: _images(24, 31, channels=1),
@@ -224,6 +242,8 @@ NETWORKS = {
     "SegNetBasic": (lambda: models.SegNetBasic(3, width=8), _images),
     "SepConv": (lambda: models.SepConv(widths=(6, 8, 8), taps=5), lambda: _images() * 2),
     "SepConvPP": (lambda: models.SepConvPP(stem=4, widths=(6, 8), taps=5), lambda: _images() * 2),
+    "SetAttention": (lambda: models.SetAttention(8), _set),
+    "SetLSTM": (lambda: models.SetLSTM(8), _set),
     "SlowFast": (
         lambda: models.SlowFast(
             4, depths=(1, 1), slow_times=(1, 3), width=8, alpha=4, beta_inverse=2, dropout=0.0

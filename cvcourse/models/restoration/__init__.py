@@ -4,6 +4,7 @@ from cvcourse.models.restoration.background_matting import BackgroundMatting
 from cvcourse.models.restoration.blur_classifier import BlurClassifier
 from cvcourse.models.restoration.ceilnet import CEILNet, CEILSubnetwork
 from cvcourse.models.restoration.color_inpainting import ColorInpainting
+from cvcourse.models.restoration.colorization import ColorizationNet
 from cvcourse.models.restoration.contrast_enhancer import ContrastEnhancer, ResidualEnhancer
 from cvcourse.models.restoration.depth_inpainting import DepthInpainting
 from cvcourse.models.restoration.edge_inpainting import EdgeInpainting
@@ -21,6 +22,7 @@ __all__ = [
     "CEILNet",
     "CEILSubnetwork",
     "ColorInpainting",
+    "ColorizationNet",
     "ContrastEnhancer",
     "DepthInpainting",
     "EdgeInpainting",
