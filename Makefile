@@ -5,14 +5,16 @@ PY := $(VENV)/bin/python
 HERE := $(shell pwd | cksum | cut -d' ' -f1)# a clone that was moved or copied sets itself up anew
 LESSONS_READY := $(VENV)/ready-lessons-$(HERE)
 TEST_READY := $(VENV)/ready-test-$(HERE)
+SITE_READY := $(VENV)/ready-site-$(HERE)
 TEACH_READY := $(VENV)/ready-teach-$(HERE)
 
-.PHONY: help lab test unit lessons lesson assignments grade mark gpu rehearse bench mutants clean
+.PHONY: help lab test unit lessons lesson site assignments grade mark gpu rehearse bench mutants clean
 help:
 	@echo "make lab            set up what is missing and open the course in JupyterLab"
 	@echo "make test           set up what is missing, run the unit tests and every lesson"
 	@echo "make unit K=focal   run the unit tests, or those whose names contain a word"
 	@echo "make lesson N=04    run one lesson from top to bottom"
+	@echo "make site           the course as a site, build/site, from what make lessons left behind"
 	@echo "make assignments    write assignments/release from assignments/source"
 	@echo "make grade SUBMITTED=folder   mark a folder that holds one folder a student (assignments/README.md)"
 	@echo "make mark SUBMITTED=folder    open Formgrader to mark the written answers of that folder"
@@ -31,6 +33,9 @@ $(TEST_READY): pyproject.toml constraints.txt
 $(TEACH_READY): pyproject.toml constraints.txt
 	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons,teach "$@" "$(LESSONS_READY)"
 
+$(SITE_READY): pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" scripts/setup.sh "$(VENV)" lessons,site "$@" "$(LESSONS_READY)"
+
 lab: $(LESSONS_READY)
 	$(PY) -m jupyter lab lessons/ $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -44,6 +49,9 @@ lessons: $(TEST_READY)
 
 lesson: $(TEST_READY)
 	@$(PY) -m cvcourse lesson $(N)
+
+site: $(SITE_READY)
+	@$(PY) -m cvcourse site $(if $(STRICT),strict)
 
 assignments: $(TEACH_READY)
 	$(PY) -m grading assignments $(ASSIGNMENT)

@@ -4,6 +4,7 @@ unit [WORDS]   the unit tests, or those whose names contain the words (pytest's 
 lessons        every lesson from top to bottom, then their records
 lesson NN ...  the lessons with these numbers (04, 19b)
 test           unit, then lessons
+site [strict]  the course as a site, build/site, from what the lessons left behind; strict: of all
 """
 
 import argparse
@@ -69,7 +70,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "python -m cvcourse", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("task", choices=["unit", "lessons", "lesson", "test"])
+    parser.add_argument("task", choices=["unit", "lessons", "lesson", "test", "site"])
     parser.add_argument("names", nargs="*")
     given = parser.parse_args(arguments)
     if not LESSONS.is_dir():
@@ -81,6 +82,8 @@ def main(arguments: list[str]) -> int:
         return unit(given.names)
     if given.names:
         parser.error(f"{given.task} takes no names, but got {given.names}")
+    if given.task == "site":
+        return call([sys.executable, "-m", "scripts.pages", *given.names])
     return lessons() if given.task == "lessons" else unit([]) or lessons()
 
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
@@ -42,10 +43,11 @@ _TRAINED_WITHOUT_EPS = re.compile(
 _HASH_IN_NAME = re.compile(r"-((?=\d*[a-f])[0-9a-f]{8,64})\.[^.]+$")
 _COMPILED = "_orig_mod."  # within the names of compiled parts
 _CHUNK = 1 << 20
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def load_pretrained(
-    model: nn.Module,
+    model: Model,
     source: str | os.PathLike,
     *,
     names: Mapping[str, str | None] | None = None,
@@ -54,7 +56,7 @@ def load_pretrained(
     frozen_bn_eps: float | None = None,
     cache_dir: str | os.PathLike | None = None,
     progress: Callable[[int, int | None], None] | None = None,
-) -> nn.Module:
+) -> Model:
     """Read a checkpoint, a file or an http(s) address, into `model`, and return the model.
 
     Args:

@@ -1,0 +1,18 @@
+// Small repairs for readers who use a keyboard or a screen reader; the pages work without.
+function reachable() {
+  for (const box of document.querySelectorAll("mjx-container, .bd-article table, .bd-article pre"))
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; // can be scrolled by the arrow keys
+}
+document.addEventListener("DOMContentLoaded", () => {
+  // the theme's button says "Search Ctrl+K", and its label only "Search"
+  for (const button of document.querySelectorAll(".search-button-field")) button.removeAttribute("aria-label");
+  for (const arrow of document.querySelectorAll("summary > .toctree-toggle"))
+    arrow.parentElement.setAttribute("aria-label", "Pages below");
+  // Sphinx lays out long signatures with <dl> and <dd> that define nothing
+  for (const part of document.querySelectorAll("dt.sig dl, dt.sig dd")) part.setAttribute("role", "presentation");
+  reachable();
+});
+window.addEventListener("load", () => {
+  const ready = window.MathJax?.startup?.promise;
+  if (ready) ready.then(reachable);
+});
