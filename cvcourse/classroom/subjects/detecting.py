@@ -188,17 +188,30 @@ def detection_data(
     data = None if run.scale == "small" else _photographs(keys)
     if data is None:
         times = run.pick(small=1, full=10)
-        data = DetectionData(
-            "simulated scenes",
-            SHAPES,
-            Kept(shape_scenes(train * times, seed=run.seed, **options), keys=keys, mirror=True),
-            Kept(shape_scenes(test, "test", seed=run.seed, **options), keys=keys),
-            photographs=False,
-            longer=times,
-        )
+        data = scene_data(train * times, test, run.seed, keys=keys, longer=times, **options)
     if is_first_process():
         say(f"data: {data.name}, {len(data.train):,} pictures to train, {len(data.test)} to test")
     return data
+
+
+def scene_data(
+    train: int,
+    test: int,
+    seed: int,
+    *,
+    keys: Sequence[str] = ("boxes", "labels"),
+    longer: int = 1,
+    **options,
+) -> DetectionData:
+    """Scenes of shapes of this seed, so many to train and to test. options: of `shape_scenes`."""
+    return DetectionData(
+        "simulated scenes",
+        SHAPES,
+        Kept(shape_scenes(train, seed=seed, **options), keys=tuple(keys), mirror=True),
+        Kept(shape_scenes(test, "test", seed=seed, **options), keys=tuple(keys)),
+        photographs=False,
+        longer=longer,
+    )
 
 
 def _photographs(keys: tuple[str, ...], held_out: int = 500) -> DetectionData | None:

@@ -69,6 +69,13 @@ def gain_of_trainings(
     return gain, gain - half, gain + half
 
 
+def gains_in_words(ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor) -> str:
+    """`gain_of_trainings` and each training's gain: "+0.002 (-0.010 to +0.014): -0.001, +0.005"."""
+    gain, low, high = gain_of_trainings(ours, theirs)
+    each = ", ".join(f"{gain:+.3f}" for gain in (_values("ours", ours) - _values("theirs", theirs)))
+    return f"{gain:+.3f} ({low:+.3f} to {high:+.3f}): {each}"
+
+
 def wilson_interval(hits: int, trials: int) -> tuple[float, float, float]:
     """(share, low, high): a share of hits, and Wilson's interval for it.
 

@@ -1,9 +1,11 @@
 """Locations of a pyramid and what a detector without anchors says there: for the lesson on FCOS."""
 
+import copy
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -37,10 +39,11 @@ def show_learners(
     told = []
     for axes, stride, where, owner in parts:
         draw_image(axes, 0.5 + 0.5 * image)
-        draw_boxes(axes, target["boxes"], target["labels"], named=False)
+        for i, box in enumerate(target["boxes"]):
+            draw_boxes(axes, box[None], colour=style.colour_of(i + 1))
         axes.scatter(*where[owner < 0].T, s=3, color="0.4")
         learning = owner >= 0
-        colours = [style.colour_of(i) for i in target["labels"][owner[learning]].tolist()]
+        colours = [style.colour_of(i + 1) for i in owner[learning].tolist()]
         axes.scatter(*where[learning].T, s=30, c=colours, edgecolors="black", linewidths=0.7)
         told.append(f"stride {stride}: {len(colours)} of {len(where)} learn one")
         axes.set_title(told[-1], fontsize=9.5)
@@ -79,3 +82,70 @@ def answers_inside(
         "iou": box_iou(said, boxes).diagonal(),
     }
     return {key: value.cpu() for key, value in answers.items()}
+
+
+def by_class_alone(model: FCOS) -> FCOS:
+    """The same network, whose boxes rank by the class alone: its centre-ness is 1 everywhere."""
+    blind = copy.deepcopy(model)
+
+    def sure(_, levels, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return outputs | {"bbox_ctrness": torch.full_like(outputs["bbox_ctrness"], 20.0)}
+
+    blind.head.register_forward_hook(sure)  # sigmoid(20) is 1
+    return blind
+
+
+def mean_of_each(
+    values: Float[Tensor, "locations"], group: Int64[Tensor, "locations"]
+) -> Float[Tensor, "objects"]:
+    """The mean of each object's locations. group: the object of each, 0 to objects - 1."""
+    count = group.bincount()
+    return torch.zeros(len(count)).index_add(0, group, values) / count
+
+
+def surest(
+    rank: Float[Tensor, "locations"], group: Int64[Tensor, "locations"]
+) -> Int64[Tensor, "objects"]:
+    """Of each object the location with the highest rank. group: as in `mean_of_each`."""
+    order = rank.argsort()
+    last = dict(zip(group[order].tolist(), order.tolist(), strict=True))
+    return torch.tensor([last[i] for i in range(len(last))])
+
+
+def correlation_within(
+    first: Float[Tensor, "locations"],
+    second: Float[Tensor, "locations"],
+    group: Int64[Tensor, "locations"],
+) -> float:
+    """Of two numbers of each location, after each object's mean is taken off. group: as above."""
+    pair = [values - mean_of_each(values, group)[group] for values in (first, second)]
+    return float(torch.corrcoef(torch.stack(pair))[0, 1])
+
+
+class OverlapFCOS(FCOS):
+    """FCOS whose third output learns the IoU of its own box in the place of centre-ness.
+
+    As IoU-aware detectors do (Wu et al. 2020, arXiv:1912.05992). `bbox_ctrness` is the binary
+    cross-entropy with the IoU of the predicted box and its object, which has no gradient.
+    """
+
+    def losses(
+        self,
+        logits: Float[Tensor, "batch places classes"],
+        distances: Float[Tensor, "batch places 4"],
+        centerness: Float[Tensor, "batch places 1"],
+        centers: Float[Tensor, "places 2"],
+        units: Float[Tensor, "places"],
+        assigned: list[Int64[Tensor, "places"]],
+        targets: list[dict[str, Tensor]],
+    ) -> dict[str, Float[Tensor, ""]]:
+        parts = super().losses(logits, distances, centerness, centers, units, assigned, targets)
+        image, place = (torch.stack(assigned) >= 0).nonzero(as_tuple=True)
+        pairs = zip(targets, assigned, strict=True)
+        true = torch.cat([t["boxes"][owner[owner >= 0]] for t, owner in pairs])
+        said = boxes_from_distances(centers[place], distances[image, place].detach(), units[place])
+        overlaps = box_iou(said, true).diagonal()
+        parts["bbox_ctrness"] = F.binary_cross_entropy_with_logits(
+            centerness[image, place, 0], overlaps, reduction="sum"
+        ) / max(1, len(place))
+        return parts

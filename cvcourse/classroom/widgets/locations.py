@@ -78,9 +78,11 @@ def _draw_arrows(axes: Axes, x: float, y: float, box: list[float]) -> None:
         for colour, width in (("black", 4), ("white", 2)):
             arrow = {"arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0}
             axes.annotate("", end, (x, y), arrowprops=arrow)
+        length = max(abs(end[0] - x), abs(end[1] - y))
+        along = 0.5 if length > 10 else 1 + 4 / max(length, 0.1)  # past the tip, if short
         axes.annotate(
             letter,
-            ((end[0] + x) / 2, (end[1] + y) / 2),
+            (x + along * (end[0] - x), y + along * (end[1] - y)),
             ha="center",
             va="center",
             bbox={"facecolor": "white", "pad": 1},

@@ -1,8 +1,8 @@
 import torch
 from matplotlib.colors import to_rgb
 
-from cvcourse.classroom.figures.style import BLUE, VERMILION
-from cvcourse.classroom.subjects.anchors import show_owners
+from cvcourse.classroom.figures.style import BLUE, VERMILION, alt_text
+from cvcourse.classroom.subjects.anchors import show_owners, show_unmatched
 
 
 def test_each_level_has_its_anchors_by_kind():
@@ -20,3 +20,23 @@ def test_each_level_has_its_anchors_by_kind():
     assert named == ["background", "left out", "positive"]
     colours = [dots.get_facecolor()[0][:3] for dots in (fine.collections[0], fine.collections[2])]
     assert [tuple(colour) for colour in colours] == [to_rgb(BLUE), to_rgb(VERMILION)]
+
+
+def test_shares_of_objects_with_an_anchor_by_size():
+    sides = torch.tensor([10.0, 12, 30, 35, 38])
+    fitting = {
+        "small": torch.tensor([True, False, False, False, False]),
+        "all": torch.ones(5, dtype=torch.bool),
+    }
+    alone = torch.tensor([[2.0, 2, 6, 6], [8, 8, 12, 12]])
+    figure = show_unmatched(
+        [torch.rand(3, 16, 16)], [alone], [alone + 1], sides, fitting, (8, 20, 40), title="Alone"
+    )
+    left, right = figure.axes
+    assert left.get_title() == "objects without: 2"
+    lines = {line.get_label(): line.get_xydata().tolist() for line in right.lines}
+    assert lines["small"] == [[14, 0.5], [30, 0]]
+    assert lines["all"] == [[14, 1], [30, 1]]
+    drawn = [patch for patch in left.patches if patch.get_edgecolor()[:3] == to_rgb(BLUE)]
+    assert [patch.get_xy() for patch in drawn] == [(2, 2), (8, 8)]
+    assert "small 0.200, all 1.000" in alt_text(figure)

@@ -7,6 +7,7 @@ from sklearn.metrics import jaccard_score
 from cvcourse.classroom import gain_of_trainings, paired_gain, wilson_interval
 from cvcourse.classroom.subjects.gains import (
     gain_of_sum,
+    gains_in_words,
     interval_of_sum,
     mean_iou_gain,
     mean_iou_interval,
@@ -213,3 +214,11 @@ def test_times_drawn_are_those_of_torch():
     generator = torch.Generator().manual_seed(3)
     drawn = [torch.randint(6, (6,), generator=generator).bincount(minlength=6) for _ in range(50)]
     assert np.array_equal(times_drawn(6, 50, 3), torch.stack(drawn))
+
+
+def test_gains_in_words():
+    ours, theirs = [0.50, 0.60, 0.55], [0.48, 0.61, 0.50]
+    gain, low, high = gain_of_trainings(ours, theirs)
+    expected = f"{gain:+.3f} ({low:+.3f} to {high:+.3f}): +0.020, -0.010, +0.050"
+    assert gains_in_words(ours, theirs) == expected
+    assert expected.startswith("+0.020 (-0.055 to +0.095)")  # 0.02 ± 4.3027 * 0.03 / sqrt(3)

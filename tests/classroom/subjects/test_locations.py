@@ -2,12 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from cvcourse.classroom.figures.style import alt_text
 from cvcourse.classroom.subjects.detecting import SHAPES, STRIDES, small_backbone
-from cvcourse.classroom.subjects.locations import answers_inside, show_learners
+from cvcourse.classroom.subjects.locations import (
+    OverlapFCOS,
+    answers_inside,
+    by_class_alone,
+    correlation_within,
+    mean_of_each,
+    show_learners,
+    surest,
+)
 from cvcourse.models import FCOS
 from cvcourse.ops import anchor_grid
 
@@ -87,3 +96,40 @@ def test_learners_are_counted_level_by_level():
         "stride 4: 3 of 576 learn one, stride 8: 1 of 144 learn one, stride 16: 0 of 36"
         in alt_text(figure)
     )
+
+
+def test_the_overlap_of_its_own_box_is_learnt():
+    model = OverlapFCOS(3, backbone=small_backbone(pretrained=False), anchor_sizes=STRIDES)
+    said = torch.tensor([[[1.0, 1.5, 2, 2.5], [1, 1, 1, 1]]], requires_grad=True)
+    logit = torch.tensor([[[0.3], [5.0]]], requires_grad=True)
+    target = {"boxes": torch.tensor([[8.0, 12, 40, 44]]), "labels": torch.tensor([1])}
+    owners = [torch.tensor([0, -1])]
+    centers, units = torch.tensor([[16.0, 24], [90, 90]]), torch.tensor([8.0, 8])
+    loss = model.losses(torch.zeros(1, 2, 3), said, logit, centers, units, owners, [target])
+    branch = loss["bbox_ctrness"]  # the box lacks 8 of 32 pixels at the right: its IoU is 0.75
+    share = 1 / (1 + math.exp(-0.3))
+    assert branch.item() == pytest.approx(-0.75 * math.log(share) - 0.25 * math.log(1 - share))
+    slopes = torch.autograd.grad(branch, (said, logit), allow_unused=True)
+    assert slopes[0] is None or not slopes[0].any()
+    assert slopes[1].flatten().tolist() == pytest.approx([share - 0.75, 0])
+    plain = FCOS.losses(model, torch.zeros(1, 2, 3), said, logit, centers, units, owners, [target])
+    assert all(torch.equal(loss[key], plain[key]) for key in ("classification", "bbox_regression"))
+
+
+def test_without_centreness_the_class_decides(model):
+    answers = answers_inside(by_class_alone(model), torch.rand(3, 96, 96), TARGET)
+    torch.testing.assert_close(answers["centerness"], torch.ones(len(answers["centerness"])))
+    assert (answers["score"] == 0.5).all()
+    assert (answers_inside(model, torch.rand(3, 96, 96), TARGET)["centerness"] == 0.5).all()
+
+
+def test_numbers_of_locations_object_by_object():
+    group = torch.tensor([1, 0, 1, 0, 1])
+    values = torch.tensor([1.0, 10, 4, 20, 7])
+    assert mean_of_each(values, group).tolist() == [15, 4]
+    assert surest(values, group).tolist() == [3, 4]
+    assert surest(-values, group).tolist() == [1, 0]
+    other = torch.tensor([-1.0, 1, -4, 2, -7])  # less their means: 3, -0.5, 0, 0.5, -3
+    pair = np.array([[-3, -5, 0, 5, 3], [3, -0.5, 0, 0.5, -3]])
+    expected = np.corrcoef(pair)[0, 1]
+    assert correlation_within(values, other, group) == pytest.approx(expected)

@@ -60,3 +60,12 @@ def test_moving_the_place():
     moved.controls["x"].value = 15
     moved.controls["y"].value = 20
     assert "stride 4" in moved.figure().get_suptitle()
+
+
+def test_the_letter_of_a_short_arrow_lies_past_its_tip():
+    figure = draw_location(IMAGE, TARGET, 15, 46, **SETTINGS)  # 4 pixels from the lower side
+    places = {
+        text.get_text(): text.xy for text in figure.axes[0].texts if text.get_text() in "ltrb"
+    }
+    assert places["t"] == (15, 28)
+    assert places["b"] == pytest.approx((15, 54))
