@@ -66,6 +66,9 @@ def test_bad_input():
     x, y, q = torch.rand(4, 2), torch.rand(4), torch.rand(3, 2)
     with pytest.raises(ValueError, match="samples must be"):
         grnn(x[:0], y[:0], q, sigma=1.0)
+    for wrong in (x[0], x[:, None]):
+        with pytest.raises(ValueError, match="samples must be"):
+            grnn(wrong, y, q, sigma=1.0)
     with pytest.raises(ValueError, match="targets must be 4, one a sample, got 3"):
         grnn(x, y[:3], q, sigma=1.0)
     with pytest.raises(ValueError, match=r"queries must be \(queries, 2\)"):
