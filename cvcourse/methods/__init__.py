@@ -12,6 +12,8 @@ from cvcourse.methods.background_matting import (
 )
 from cvcourse.methods.blur_estimation import BlurEstimate, Memory, estimate_blur
 from cvcourse.methods.colorization import annealed_mean, encode_colors, rebalancing_weights
+from cvcourse.methods.context_encoder import cut_centre, filling_loss
+from cvcourse.methods.context_prediction import context_pairs, drop_colors, project_colors
 from cvcourse.methods.domain_randomization import AutomaticDomainRandomization, Boundary
 from cvcourse.methods.episodes import EpisodeSampler
 from cvcourse.methods.grnn import grnn
@@ -79,13 +81,17 @@ __all__ = [
     "aligned_mean",
     "annealed_mean",
     "compose_flows",
+    "context_pairs",
     "contrastive_divergence",
+    "cut_centre",
     "cut_links",
     "delta_network",
     "depth_edges",
     "diffuse",
+    "drop_colors",
     "encode_colors",
     "estimate_blur",
+    "filling_loss",
     "find_taxonomy",
     "fit_mapping",
     "flow_is_consistent",
@@ -101,6 +107,7 @@ __all__ = [
     "perturb_background",
     "pipeline_schedule",
     "pretrain_layers",
+    "project_colors",
     "propagate",
     "pulse",
     "rebalancing_weights",

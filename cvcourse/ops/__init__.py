@@ -8,6 +8,7 @@ from cvcourse.ops.box_convert import box_convert
 from cvcourse.ops.box_deltas import decode_boxes, encode_boxes
 from cvcourse.ops.box_distances import decode_distances, encode_distances
 from cvcourse.ops.box_iou import box_iou
+from cvcourse.ops.chromatic_aberration import chromatic_aberration
 from cvcourse.ops.clip_boxes import clip_boxes, remove_small_boxes
 from cvcourse.ops.composite import composite
 from cvcourse.ops.correlation import correlation
@@ -45,6 +46,7 @@ __all__ = [
     "box_area",
     "box_convert",
     "box_iou",
+    "chromatic_aberration",
     "clip_boxes",
     "collapse_pyramid",
     "complete_box_iou",

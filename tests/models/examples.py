@@ -97,6 +97,20 @@ NETWORKS = {
         lambda: models.ColorInpainting(widths=(6, 8, 8)),
         lambda: _images(17, 22, channels=6),
     ),
+    "ChannelwiseLinear": (
+        lambda: models.ChannelwiseLinear(3, 8, 12),
+        lambda: _images(8, 12),
+    ),
+    "ContextEncoder": (
+        lambda: models.ContextEncoder(32, width=4, bottleneck=16),
+        lambda: _images(32, 32),
+    ),
+    "ContextFreeNetwork": (
+        lambda: models.ContextFreeNetwork(
+            6, tiles=4, side=31, widths=(4, 6, 8, 8, 4), features=(8, 12)
+        ),
+        lambda: (torch.rand(2, 4, 3, 31, 31),),
+    ),
     "ContrastEnhancer": (
         lambda: models.ContrastEnhancer(width=6, branch_layers=2, trunk_layers=1),
         lambda: (*_images(17, 22), *_images(17, 22, 1), *_images(17, 22, 1)),
@@ -140,6 +154,10 @@ NETWORKS = {
     "FrozenBatchNorm2d": (lambda: models.FrozenBatchNorm2d(4), lambda: (_features()[0],)),
     "FewShot": (lambda: models.FewShot(models.SetAttention(8)), lambda: _set(3, 5) + _set(2, 5)),
     "GraphConvolution": (lambda: models.GraphConvolution(8), _set),
+    "HoleDiscriminator": (
+        lambda: models.HoleDiscriminator(16, width=4),
+        lambda: _images(16, 16),
+    ),
     "I3D": (
         lambda: models.I3D(
             4, stem=(6, 6, 8), mixed=dict.fromkeys(("3b", "4b", "5b"), SMALL_MIXED), dropout=0.0

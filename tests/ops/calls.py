@@ -29,6 +29,7 @@ def calls(dtype=torch.float32):
         "box_area": ((boxes,), {}),
         "box_convert": ((boxes, "xyxy", "cxcywh"), {}),
         "box_iou": ((boxes, others), {}),
+        "chromatic_aberration": ((torch.rand(2, 3, 9, 12).to(dtype), 0.05), {}),
         "clip_boxes": ((boxes, (9, 12)), {}),
         "collapse_pyramid": ((pyramid,), {}),
         "complete_box_iou": ((boxes, others), {}),

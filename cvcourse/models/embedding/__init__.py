@@ -1,5 +1,6 @@
 """From pictures to vectors: few-shot encoders, set functions, networks of pretext tasks."""
 
+from cvcourse.models.embedding.cfn import ContextFreeNetwork
 from cvcourse.models.embedding.conv4 import Conv4
 from cvcourse.models.embedding.feat import FewShot, episode_labels
 from cvcourse.models.embedding.resnet12 import ResNet12
@@ -12,6 +13,7 @@ from cvcourse.models.embedding.set_functions import (
 )
 
 __all__ = [
+    "ContextFreeNetwork",
     "Conv4",
     "DeepSets",
     "FewShot",

@@ -5,6 +5,11 @@ from cvcourse.models.restoration.blur_classifier import BlurClassifier
 from cvcourse.models.restoration.ceilnet import CEILNet, CEILSubnetwork
 from cvcourse.models.restoration.color_inpainting import ColorInpainting
 from cvcourse.models.restoration.colorization import ColorizationNet
+from cvcourse.models.restoration.context_encoder import (
+    ChannelwiseLinear,
+    ContextEncoder,
+    HoleDiscriminator,
+)
 from cvcourse.models.restoration.contrast_enhancer import ContrastEnhancer, ResidualEnhancer
 from cvcourse.models.restoration.depth_inpainting import DepthInpainting
 from cvcourse.models.restoration.edge_inpainting import EdgeInpainting
@@ -21,11 +26,14 @@ __all__ = [
     "BlurClassifier",
     "CEILNet",
     "CEILSubnetwork",
+    "ChannelwiseLinear",
     "ColorInpainting",
     "ColorizationNet",
+    "ContextEncoder",
     "ContrastEnhancer",
     "DepthInpainting",
     "EdgeInpainting",
+    "HoleDiscriminator",
     "LayerFusion",
     "LayerTranslations",
     "PartialConv2d",

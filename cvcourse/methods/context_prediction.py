@@ -1,0 +1,95 @@
+"""Where does this piece belong? Pairs of patches as a question without labels.
+
+Doersch et al. 2015, arXiv:1505.05192; constants of cdoersch/deepcontext.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+OFFSETS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))  # rows, columns
+
+
+def context_pairs(
+    images: Float[Tensor, "batch channels height width"],
+    patch: int,
+    *,
+    gap: int,
+    jitter: int = 0,
+    generator: torch.Generator | None = None,
+) -> tuple[
+    Float[Tensor, "batch channels patch patch"],
+    Float[Tensor, "batch channels patch patch"],
+    Int64[Tensor, " batch"],
+]:
+    """One pair of patches of each image, and where the second lies from the first.
+
+    Args:
+        images: (B, C, H, W), at least 3 patch + 2 gap + 2 jitter high and wide.
+        patch: its side in pixels, 96 in the paper.
+        gap: between the patches, half a patch (48) in the paper; 0 lets lines run on.
+        jitter: each patch is moved by up to this much either way, by itself; 7 in the paper.
+        generator: source of the random numbers.
+
+    **Conventions**: label k is `OFFSETS[k]` of the second patch from the first, row by row without
+    the middle: 0 up left, 1 up, ... 7 down right.
+    """
+    if patch < 1 or gap < 0 or jitter < 0:
+        raise ValueError(
+            f"patch must be above 0, gap and jitter 0 or more, got {patch}, {gap}, {jitter}"
+        )
+    least = 3 * patch + 2 * gap + 2 * jitter
+    if images.ndim != 4 or min(images.shape[2:]) < least:
+        raise ValueError(
+            f"images must be (B, C, H, W), {least} pixels high and wide or more, "
+            f"got {tuple(images.shape)}"
+        )
+    batch, (height, width) = len(images), images.shape[2:]
+    labels = torch.randint(len(OFFSETS), (batch,), generator=generator)
+    step = patch + gap
+    spare = torch.tensor([height - least, width - least]) + 1
+    corner = (torch.rand(batch, 2, generator=generator) * spare).long()  # of the three by three
+    first = corner + jitter + step
+    second = first + step * torch.tensor(OFFSETS)[labels]
+    moves = torch.randint(-jitter, jitter + 1, (2, batch, 2), generator=generator)
+    first, second = (_cut(images, place + move, patch) for place, move in
+                     zip((first, second), moves, strict=True))  # fmt: skip
+    return first, second, labels.to(images.device)
+
+
+def drop_colors(
+    patches: Float[Tensor, "batch 3 height width"], generator: torch.Generator | None = None
+) -> Float[Tensor, "batch 3 height width"]:
+    """One channel of each patch kept, the others replaced by noise: no fringe tells a place.
+
+    The noise is normal with a hundredth of the kept channel's deviation, about its mean.
+    """
+    if patches.ndim != 4 or patches.shape[1] != 3:
+        raise ValueError(f"patches must have shape (B, 3, H, W), got {tuple(patches.shape)}")
+    kept = torch.randint(3, (len(patches),), generator=generator).to(patches.device)
+    rows = torch.arange(len(patches), device=patches.device)
+    channel = patches[rows, kept]  # (B, H, W)
+    std, mean = torch.std_mean(channel, (1, 2), keepdim=True)
+    noise = torch.randn(patches.shape, generator=generator).to(patches)
+    out = mean[:, None] + 0.01 * std[:, None] * noise
+    out[rows, kept] = channel
+    return out
+
+
+def project_colors(
+    patches: Float[Tensor, "batch 3 height width"],
+) -> Float[Tensor, "batch 3 height width"]:
+    """Colours without their green to magenta part: p - a (a·p) / (a·a), a = (-1, 2, -1)."""
+    if patches.ndim != 4 or patches.shape[1] != 3:
+        raise ValueError(f"patches must have shape (B, 3, H, W), got {tuple(patches.shape)}")
+    axis = torch.tensor([-1.0, 2.0, -1.0]).to(patches)
+    along = torch.einsum("c,bchw->bhw", axis, patches) / 6
+    return patches - axis[:, None, None] * along[:, None]
+
+
+def _cut(images: Tensor, corners: Tensor, side: int) -> Tensor:
+    """(B, C, side, side) at corners (B, 2), rows and columns."""
+    steps = torch.arange(side, device=images.device)
+    rows, columns = corners.to(images.device).T[..., None] + steps  # (B, side) each
+    which = torch.arange(len(images), device=images.device)[:, None, None]
+    return images[which, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
