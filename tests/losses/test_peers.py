@@ -11,6 +11,7 @@ import torch
 from cvcourse.losses import (
     batch_all_triplet_loss,
     batch_hard_triplet_loss,
+    circle_loss,
     dice_loss,
     edge_aware_smoothness_loss,
     gradient_loss,
@@ -267,3 +268,11 @@ def test_info_nce_and_supcon(seed, temperature):
     )
     supcon = losses.SupConLoss(temperature)
     same(lambda x: supcon_loss(x, labels, temperature), lambda x: supcon(x, labels), x, atol=1e-7)
+
+
+@pytest.mark.parametrize(("margin", "gamma"), [(0.4, 80.0), (0.25, 256.0), (0.0, 1.0)])
+@seeded
+def test_circle(seed, margin, gamma):
+    theirs = metric_learning("losses").CircleLoss(m=margin, gamma=gamma)
+    x, labels = batch(seed)
+    same(lambda x, y: circle_loss(x, y, margin, gamma), theirs, x, labels, atol=1e-8)
