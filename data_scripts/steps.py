@@ -13,6 +13,7 @@ class Archive(NamedTuple):
     url: str
     known_hash: str  # "sha256:..." or "md5:..."
     megabytes: int
+    packed: bool = True  # otherwise a file that is used as it is
 
 
 def run(
@@ -43,6 +44,11 @@ def _path(text: str) -> Path:
 
 def _fetch_and_unpack(archive: Archive, folder: Path, keep: bool) -> None:
     file = Path(archive.url).name
+    if not archive.packed:
+        print(f"{archive.url} ({archive.megabytes:,} MB)")
+        fetch(archive.url, archive.known_hash, folder)
+        print(f"{file}: verified")
+        return
     done = folder / "archives" / f"{file}.unpacked"
     if done.exists():
         print(f"{file}: unpacked before")

@@ -22,7 +22,15 @@ from nbclient import NotebookClient
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.data.tiny import square_and_others, write_cifar, write_coco, write_pets, write_voc  # noqa: E402
+from tests.data.tiny import (  # noqa: E402
+    square_and_others,
+    write_cifar,
+    write_coco,
+    write_mnist,
+    write_pets,
+    write_svhn,
+    write_voc,
+)
 from tests.lessons.notebooks import LESSONS, number_of  # noqa: E402
 
 RECORDS = ROOT / "build" / "rehearsal"
@@ -53,8 +61,13 @@ def cifar10(folder: Path) -> None:
     write_cifar(folder / "cifar-10-batches-bin")
 
 
+def mnist(folder: Path) -> None:
+    write_mnist(folder, train=400, test=40)
+
+
 DATA: dict[str, Callable[[Path], None]] = {
     "coco": coco, "pascal_voc": pascal_voc, "oxford_pet": oxford_pet, "cifar10": cifar10,
+    "mnist": mnist, "svhn": write_svhn,
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from torch import nn
 from cvcourse.classroom import annotate, explore, fit
 from cvcourse.classroom.figures.pieces import paint_pieces
 from cvcourse.classroom.training import checkpoint as checkpoints
+from cvcourse.data import real
 from cvcourse.data.cells import cell_pictures
 from cvcourse.data.download import fetch
 from cvcourse.data.polygons import level_outlines, simplify_polygon
@@ -135,6 +136,7 @@ CALLS = {
         lambda _: paint_pieces(torch.eye(8), torch.eye(8).long())
     ),
     ("scipy", "cvcourse.data.cells", "lessons"): lambda _: cell_pictures(1, size=64),
+    ("scipy", "real.Svhn", "lessons"): lambda path: real.Svhn(path),
     ("scipy", "cvcourse.data.scenes", "lessons"): lambda _: _outline(np.eye(4, dtype=bool)),
     ("anywidget", "annotate", "lessons"): (
         lambda path: annotate([torch.zeros(3, 8, 8)], ("background", "cat"), path=path).widget

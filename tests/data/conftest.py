@@ -2,7 +2,15 @@
 
 import pytest
 
-from tests.data.tiny import square_and_others, write_cifar, write_coco, write_pets, write_voc
+from tests.data.tiny import (
+    square_and_others,
+    write_cifar,
+    write_coco,
+    write_mnist,
+    write_pets,
+    write_svhn,
+    write_voc,
+)
 
 
 @pytest.fixture
@@ -28,4 +36,16 @@ def pets(tmp_path):
 @pytest.fixture
 def cifar(tmp_path):
     write_cifar(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    write_mnist(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def svhn(tmp_path):
+    write_svhn(tmp_path)
     return tmp_path

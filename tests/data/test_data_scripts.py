@@ -107,7 +107,40 @@ def copy_file(source, target):
     shutil.copy(source, target)
 
 
-@pytest.mark.parametrize("name", CASES)
+FILES = {"mnist": "train: {0: 3, 1: 3,", "svhn": "test: {0: 2, 1: 2,"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_fetch_verify_summarise_what_is_not_packed(
+    name, served, script, request, tmp_path, monkeypatch, capsys
+):
+    source = request.getfixturevalue(name)
+    folder, address = served
+    module = script(name)
+    parts = []
+    for archive in module.PARTS["all"]:
+        file = archive.url.rpartition("/")[2]
+        copy_file(source / file, folder / file)
+        digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        parts.append(archive._replace(url=f"{address}/{file}", known_hash=f"sha256:{digest}"))
+    monkeypatch.setattr(module, "PARTS", {"all": parts})
+    target = tmp_path / "data" / name
+    monkeypatch.setattr(sys, "argv", [name, "--folder", str(target)])
+    module.main()
+    told = capsys.readouterr().out
+    assert told.count("verified") == len(parts)
+    assert FILES[name] in told
+
+    for file in folder.iterdir():
+        file.unlink()
+    module.main()  # again: nothing is fetched
+    wrong = [parts[0]._replace(known_hash="sha256:" + "0" * 64)]
+    monkeypatch.setattr(module, "PARTS", {"all": wrong})
+    with pytest.raises(SystemExit, match=rf"^{name}: http"):
+        module.main()
+
+
+@pytest.mark.parametrize("name", [*CASES, *FILES])
 def test_addresses_and_hashes_are_well_formed(name, script):
     module = script(name)
     for archive in (archive for part in module.PARTS.values() for archive in part):

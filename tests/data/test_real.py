@@ -1,14 +1,19 @@
 """Readers of real data sets, on the tiny ones of `conftest`."""
 
+import gzip
+
 import numpy as np
 import pytest
 import torch
+from scipy.io import loadmat, savemat
 
 from cvcourse.data import real
 from cvcourse.data.real import (
     Cifar10,
     Coco,
+    Mnist,
     OxfordPet,
+    Svhn,
     VocDetection,
     VocSegmentation,
     read_coco_results,
@@ -104,7 +109,7 @@ def test_oxford_pet_missing_or_damaged(pets, damage, error, message):
         OxfordPet(pets)[0]
 
 
-# --- CIFAR-10 and .flo
+# --- CIFAR-10, MNIST, SVHN and .flo
 
 
 def test_cifar10(cifar):
@@ -127,6 +132,84 @@ def test_cifar10_missing_or_damaged(cifar):
         Cifar10(cifar)
     with pytest.raises(ValueError, match="split must be one of"):
         Cifar10(cifar, "val")
+
+
+def test_mnist(mnist):
+    train, test = Mnist(mnist), Mnist(mnist, "test")
+    assert (len(train), len(test)) == (30, 20)
+    image, label = train[13]
+    assert image.shape == (1, 28, 28)
+    assert label == 3
+    raw = gzip.decompress((mnist / "train-images-idx3-ubyte.gz").read_bytes())
+    assert raw[:16].hex() == "00000803" + "0000001e" + "0000001c" + "0000001c"
+    pixels = torch.tensor(list(raw[16 + 13 * 784 : 16 + 14 * 784])).view(28, 28)  # rows first
+    assert torch.equal((image[0] * 255).round().long(), pixels)
+    with pytest.raises(IndexError):
+        train[30]
+
+
+def test_mnist_missing_or_damaged(mnist):
+    images, labels = (mnist / f"t10k-{name}-ubyte.gz" for name in ("images-idx3", "labels-idx1"))
+    whole = gzip.decompress(images.read_bytes())
+    for content, message in (
+        (gzip.compress(whole)[:-9], "cut off or damaged"),
+        (whole, "cut off or damaged"),  # not packed
+        (gzip.compress(whole[:-1]), "cut off, 15679 of 15680 bytes"),
+        (gzip.compress(b"\0\0\x0d" + whole[3:]), "IDX file of 3 axes"),  # numbers of another type
+        (gzip.compress(whole[:10]), "IDX file of 3 axes"),
+        (labels.read_bytes(), "IDX file of 3 axes"),
+    ):
+        images.write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            Mnist(mnist, "test")
+    images.write_bytes(gzip.compress(whole))
+    digits = gzip.decompress(labels.read_bytes())
+    fewer = digits[:7] + bytes([19]) + digits[8:-1]
+    for content in (fewer, digits[:-1] + bytes([10])):
+        labels.write_bytes(gzip.compress(content))
+        with pytest.raises(ValueError, match="must hold a digit for each of 20 images"):
+            Mnist(mnist, "test")
+    labels.unlink()
+    with pytest.raises(FileNotFoundError, match=r"data_scripts/mnist\.py"):
+        Mnist(mnist, "test")
+    with pytest.raises(ValueError, match="split must be one of"):
+        Mnist(mnist, "val")
+
+
+def test_svhn(svhn):
+    train, test = Svhn(svhn), Svhn(svhn, "test")
+    assert (len(train), len(test)) == (20, 20)
+    raw = loadmat(svhn / "train_32x32.mat")["X"]
+    image, label = train[9]
+    assert label == 0  # written as 10
+    assert [train[i][1] for i in (0, 8, 10)] == [1, 9, 1]
+    assert torch.equal((image * 255).round().byte(), torch.from_numpy(raw[..., 9]).permute(2, 0, 1))
+    with pytest.raises(IndexError):
+        train[20]
+
+
+def test_svhn_missing_or_damaged(svhn):
+    cut(svhn / "test_32x32.mat")
+    with pytest.raises(ValueError, match="cut off or damaged"):
+        Svhn(svhn, "test")
+    pixels, labels = np.zeros((32, 32, 3, 2), np.uint8), np.array([[1], [10]], np.uint8)
+    for content in (
+        {"X": pixels, "y": labels[:1]},
+        {"X": pixels, "y": labels - 1},  # there is no label 0
+        {"X": pixels.astype(float), "y": labels},
+        {"X": pixels[..., 0], "y": labels},
+    ):
+        savemat(svhn / "test_32x32.mat", content)
+        with pytest.raises(ValueError, match="must hold X"):
+            Svhn(svhn, "test")
+    savemat(svhn / "test_32x32.mat", {"X": pixels})
+    with pytest.raises(ValueError, match="cut off or damaged"):
+        Svhn(svhn, "test")
+    (svhn / "test_32x32.mat").unlink()
+    with pytest.raises(FileNotFoundError, match=r"data_scripts/svhn\.py"):
+        Svhn(svhn, "test")
+    with pytest.raises(ValueError, match="split must be one of"):
+        Svhn(svhn, "extra")
 
 
 def test_flow_file_is_as_published(tmp_path):

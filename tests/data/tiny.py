@@ -3,12 +3,15 @@
 The tests read them; `scripts/rehearse.py` runs whole lessons on them.
 """
 
+import gzip
 import json
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scipy.io import savemat
 
 HEIGHT, WIDTH = 40, 60
 
@@ -134,3 +137,26 @@ def write_cifar(folder: Path) -> None:
         (folder / name).write_bytes(records.tobytes())
     kinds = "airplane automobile bird cat deer dog frog horse ship truck"
     (folder / "batches.meta.txt").write_text("\n".join([*kinds.split(), "", ""]), encoding="utf-8")
+
+
+def write_mnist(folder: Path, train: int = 30, test: int = 20) -> None:
+    """MNIST's four files of random pixels; the digits are 0, 1, ... 9, 0, 1, ..."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(0)
+    for name, count in (("train", train), ("t10k", test)):
+        pixels = generator.integers(0, 256, (count, 28, 28), np.uint8).tobytes()
+        labels = bytes(i % 10 for i in range(count))
+        images = struct.pack(">4i", 2051, count, 28, 28) + pixels
+        digits = struct.pack(">2i", 2049, count) + labels
+        (folder / f"{name}-images-idx3-ubyte.gz").write_bytes(gzip.compress(images))
+        (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(digits))
+
+
+def write_svhn(folder: Path, count: int = 20) -> None:
+    """SVHN's two files of random pixels; the digits are 1, 2, ... 9, 0 (written as 10), 1, ..."""
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(0)
+    for split in ("train", "test"):
+        pixels = generator.integers(0, 256, (32, 32, 3, count), np.uint8)
+        labels = np.array([[1 + i % 10] for i in range(count)], np.uint8)
+        savemat(folder / f"{split}_32x32.mat", {"X": pixels, "y": labels}, do_compression=True)

@@ -13,9 +13,11 @@ from .coco_results import read_coco_results, write_coco_results
 from .flow import read_flow, write_flow
 from .flow_pairs import FlyingChairs, KittiFlow, Sintel
 from .frames import Frames, read_video
+from .mnist import Mnist
 from .oxford_pet import OxfordPet
 from .pascal_voc import VOC_CLASSES, VocDetection, VocSegmentation
 from .places import find, home
+from .svhn import Svhn
 
 __all__ = [
     "VOC_CLASSES",
@@ -24,8 +26,10 @@ __all__ = [
     "FlyingChairs",
     "Frames",
     "KittiFlow",
+    "Mnist",
     "OxfordPet",
     "Sintel",
+    "Svhn",
     "VocDetection",
     "VocSegmentation",
     "find",

@@ -21,6 +21,8 @@ SIGNS = {
     "pascal_voc": "VOCdevkit/VOC2012/ImageSets/Main/train.txt",
     "oxford_pet": "annotations/trainval.txt",
     "cifar10": "cifar-10-batches-bin/test_batch.bin",
+    "mnist": "t10k-labels-idx1-ubyte.gz",
+    "svhn": "test_32x32.mat",
 }
 
 
