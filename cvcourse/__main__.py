@@ -80,10 +80,10 @@ def main(arguments: list[str]) -> int:
         return lesson(given.names or [""])
     if given.task == "unit":
         return unit(given.names)
-    if given.names:
-        parser.error(f"{given.task} takes no names, but got {given.names}")
     if given.task == "site":
         return call([sys.executable, "-m", "scripts.pages", *given.names])
+    if given.names:
+        parser.error(f"{given.task} takes no names, but got {given.names}")
     return lessons() if given.task == "lessons" else unit([]) or lessons()
 
 

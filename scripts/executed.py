@@ -8,6 +8,7 @@ whether that is still so.
 
 import hashlib
 import json
+import os
 import re
 import warnings
 from functools import cache
@@ -41,6 +42,13 @@ def state(lesson: Path) -> str:
         return "missing"
     metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
     return "fresh" if metadata.get(STAMP, {}).get("stamp") == stamp(lesson) else "stale"
+
+
+def record(lesson: Path) -> dict | None:
+    """What the lesson's last run has recorded: its claims, time and memory."""
+    folder = os.environ.get("CVCOURSE_RECORDS") or lesson.parents[1] / "build" / "records"
+    path = Path(folder).expanduser() / f"{number(lesson)}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 @cache
@@ -160,7 +168,7 @@ def _save(notebook) -> None:
         for output in cell.outputs:
             if output["output_type"] == "execute_result":
                 output["execution_count"] = count
-    notebook.nb.metadata[STAMP] = {"stamp": notebook.stamp}
+    notebook.nb.metadata[STAMP] = {"stamp": notebook.stamp, "record": record(notebook.path)}
     path = executed(notebook.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")

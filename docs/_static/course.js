@@ -3,13 +3,21 @@ function reachable() {
   for (const box of document.querySelectorAll("mjx-container, .bd-article table, .bd-article pre"))
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0; // can be scrolled by the arrow keys
 }
+function rename(element, tag) {
+  const other = document.createElement(tag);
+  other.className = `${element.className} was-${element.localName}`;
+  other.append(...element.childNodes);
+  element.replaceWith(other);
+}
 document.addEventListener("DOMContentLoaded", () => {
   // the theme's button says "Search Ctrl+K", and its label only "Search"
-  for (const button of document.querySelectorAll(".search-button-field")) button.removeAttribute("aria-label");
+  for (const button of document.querySelectorAll(".search-button-field"))
+    button.ariaLabel = button.innerText.replace(/\s+/g, " ").trim() || "Search";
   for (const arrow of document.querySelectorAll("summary > .toctree-toggle"))
     arrow.parentElement.setAttribute("aria-label", "Pages below");
   // Sphinx lays out long signatures with <dl> and <dd> that define nothing
-  for (const part of document.querySelectorAll("dt.sig dl, dt.sig dd")) part.setAttribute("role", "presentation");
+  for (const part of document.querySelectorAll("dt.sig dl, dt.sig dd")) rename(part, "div");
+  for (const head of document.querySelectorAll("th")) if (!head.textContent.trim()) rename(head, "td");
   reachable();
 });
 window.addEventListener("load", () => {

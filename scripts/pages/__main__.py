@@ -72,13 +72,17 @@ def copy_mathjax(static: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("python -m scripts.pages", description=__doc__)
-    parser.add_argument("strict", nargs="?", choices=["strict"], help="fail if any lesson is old")
+    parser.add_argument(
+        "strict", nargs="?", choices=["strict"], help="fail if a lesson is old or a page warns"
+    )
     given = parser.parse_args(arguments)
     from sphinx.cmd.build import build_main
 
     states = assemble()
-    options = ["-q", "-b", "html", "-d", str(ROOT / "build" / "site-doctrees")]
-    failed = build_main([*options, "-W", "--keep-going", str(SOURCE), str(SITE)])
+    shutil.rmtree(SITE, ignore_errors=True)  # pages of names that are gone
+    options = ["-q", "-E", "-b", "html", "-d", str(ROOT / "build" / "site-doctrees")]
+    options += ["-W", "--keep-going"] if given.strict else []  # warnings are errors
+    failed = build_main([*options, str(SOURCE), str(SITE)])
     old = overview.summary(states)
     if old:
         print(old)

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from scripts import executed
-from scripts.pages.cards import ROOT, Card
+from scripts.pages.cards import Card
 from scripts.pages.links import BINDER, COLAB, repository_links
 
 FIGURE = re.compile(r'<img src="data:image/png;base64,(?P<data>[^"]+)"(?P<rest>[^>]*)>')
@@ -25,6 +25,8 @@ def write_lesson(card: Card, source: Path) -> dict:
     state = executed.state(card.path)
     path = card.path if state == "missing" else executed.executed(card.path)
     notebook = json.loads(path.read_text(encoding="utf-8"))
+    kept = notebook["metadata"].get(executed.STAMP, {})
+    record = kept.get("record") or executed.record(card.path)
     if state == "stale":  # today's words; outputs of the cells that have not changed
         notebook = with_outputs_of(json.loads(card.path.read_text(encoding="utf-8")), notebook)
     figures = Figures(source / "_static" / "figures" / card.number)
@@ -34,7 +36,6 @@ def write_lesson(card: Card, source: Path) -> dict:
             cell["metadata"] = {}
         else:
             cell["source"] = repository_links("".join(cell["source"]), card.path.parent)
-    record = read_record(card.number)
     notebook["cells"][:1] = first_cells(card, notebook["cells"][0], record, state)
     notebook["cells"].append(markdown("claims", claims_table(record)))
     notebook["metadata"].pop("widgets", None)
@@ -135,11 +136,6 @@ def markdown(name: str, text: str) -> dict:
     return {"cell_type": "markdown", "id": name, "metadata": {}, "source": text}
 
 
-def read_record(number: str) -> dict | None:
-    path = ROOT / "build" / "records" / f"{number}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
 def measured(record: dict | None) -> str:
     if record is None:
         return ""
@@ -157,7 +153,7 @@ def claims_table(record: dict | None) -> str:
     head = "## What the last run checked\n\n"
     if record is None:
         return head + "This lesson has left no record: run it, and build the site again."
-    rows = ["| claim | numbers | |", "|---|---|---|"]
+    rows = ["| claim | numbers | verdict |", "|---|---|---|"]
     for claim in record["claims"]:
         verdict = "skipped" if "skipped" in claim else "holds" if claim["holds"] else "does not"
         rows.append(f"| {cell(claim['sentence'])} | {cell(numbers(claim))} | {verdict} |")

@@ -1,5 +1,6 @@
 """What nbval receives from a lesson is kept for the site, and stamped."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -40,9 +41,12 @@ def course_folder(tmp_path_factory):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), root / "lessons/91_good.ipynb")
     bad = [nbformat.v4.new_code_cell(s, id=f"c{i}") for i, s in enumerate(("1", "1 / 0", "2"))]
     nbformat.write(nbformat.v4.new_notebook(cells=bad), root / "lessons/92_bad.ipynb")
-    shutil.copytree(ROOT / "scripts", root / "scripts")
+    shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("node_*"))
+    (root / "build/records").mkdir(parents=True)
+    (root / "build/records/91.json").write_text('{"claims": []}', encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", *course.NBVAL, "-n", "0", "lessons"]
-    done = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if k != "CVCOURSE_RECORDS"}
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")
     assert "1 failed, 7 passed" in done.stdout, done.stdout + done.stderr
     return root
 
@@ -66,6 +70,11 @@ def test_outputs_are_what_a_browser_would_show(kept):
     assert [o.data["text/html"] for o in kept["shows"]] == ["<b>last</b>"]
     assert kept["updates"] == []
     assert [o.text for o in kept["clears"]] == ["here\n"]
+
+
+def test_the_run_s_record_is_kept_with_it(course_folder):
+    notebook = nbformat.read(course_folder / "build/executed/91.ipynb", as_version=4)
+    assert notebook.metadata[executed.STAMP]["record"] == {"claims": []}
 
 
 def test_a_lesson_that_fails_leaves_nothing(course_folder):
