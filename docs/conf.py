@@ -23,7 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["scaling.md", "import/export_table.md", "_static", "conf.py", "*.toml"]
+exclude_patterns = ["scaling.md", "_static", "conf.py", "*.toml"]
 default_role = "py:obj"  # `names` in docstrings lead to their pages
 
 nb_execution_mode = "off"
