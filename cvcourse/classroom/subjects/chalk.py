@@ -2,12 +2,15 @@
 
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import torch
 from jaxtyping import Float, Int64
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from cvcourse.classroom.figures import colour_of, describe
 from cvcourse.data import digits, pictures
 
 SIDE, DIGIT = 48, 14  # pixels of a canvas, and of a digit on it
@@ -92,6 +95,32 @@ def mark(axes: Axes, points: Tensor, marker: str, colour: str, label=None, size:
     """One point (2,) or several (N, 2): x, y in pixels."""
     x, y = points.mT if points.ndim == 2 else points
     axes.scatter(x, y, size, colour, marker=marker, edgecolor="white", label=label, zorder=3)
+
+
+def show_refinement(
+    image: Float[Tensor, "1 48 48"], centres: Float[Tensor, "each 2"], *, bins: int, title: str
+) -> Figure:
+    """The bin of each centre, and then the arrow from the bin's centre to it, on a canvas."""
+    corners = (centres * bins / SIDE).floor() * SIDE / bins
+    middles = corners + SIDE / bins / 2
+    figure, panels = plt.subplots(1, 2, figsize=(8.2, 4.4), sharey=True)
+    for panel, name in zip(panels, ("1 · choose a bin", "2 · correct by its offset"), strict=True):
+        draw_canvas(panel, image, bins=bins)
+        panel.set(title=name, xlabel="x (pixels)")
+        for corner in corners.tolist():
+            frame = {"color": colour_of(1), "fill": False, "linewidth": 3}
+            panel.add_patch(Rectangle(corner, SIDE / bins, SIDE / bins, **frame))
+    panels[0].set_ylabel("y (pixels)")
+    for start, end in zip(middles.tolist(), centres.tolist(), strict=True):
+        arrow = {"color": colour_of(0), "width": 2, "headwidth": 7}
+        panels[1].annotate("", end, start, arrowprops=arrow)
+    mark(panels[1], middles, "o", colour_of(0), "centre of the bin", size=40)
+    mark(panels[1], centres, "*", colour_of(5), "centre of the digit")
+    key = panels[1].get_legend_handles_labels()
+    figure.legend(*key, loc="outside lower center", ncols=2)
+    figure.suptitle(title)
+    told = f"The bin of each digit in a grid of {bins} by {bins}, and an arrow from its centre"
+    return describe(figure, f"{told} to the digit.")
 
 
 def _strew(images: Tensor, g: torch.Generator) -> None:

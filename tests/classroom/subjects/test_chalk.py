@@ -63,3 +63,13 @@ def test_beliefs_are_framed_where_the_bins_are():
     assert corners == [(24, 0, 24), (0, 24, 24), (24, 24, 24)]
     assert [text.get_text() for text in axes.texts] == ["60%", "30%", "8%"]
     plt.close("all")
+
+
+def test_refinement_goes_from_the_middle_of_the_bin_to_the_centre():
+    centres = torch.tensor([[15.0, 33.0], [40.0, 2.0]])
+    figure = chalk.show_refinement(torch.zeros(1, 48, 48), centres, bins=4, title="Two bins")
+    choose, correct = figure.axes
+    assert [frame.get_xy() for frame in choose.patches] == [(12, 24), (36, 0)]
+    arrows = [(text.xyann, text.xy) for text in correct.texts]
+    assert arrows == [((18, 30), (15, 33)), ((42, 6), (40, 2))]
+    plt.close("all")
