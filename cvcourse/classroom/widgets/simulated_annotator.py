@@ -1,12 +1,13 @@
 """In the place of the person at a `PolygonEditor`: somebody who knows the mask, and never slips."""
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from cvcourse.classroom.widgets.polygon_editor import PolygonEditor
+from cvcourse.classroom.widgets.polygon_editor import PolygonEditor, Proposer
 from cvcourse.data.polygons import (
     level_outlines,
     mask_to_polygons,
@@ -18,6 +19,8 @@ from cvcourse.ops.polygons_to_masks import polygons_to_masks
 
 TOLERANCES = np.arange(8, 0, -0.25)  # pixels
 PLACES = 16  # along an outline, besides its corners
+GROWTHS = (1.0, 1.04, 1.08, 1.12, 1.16)  # of a polygon with its corners on the outline
+REGULAR = range(3, 11)  # corners
 
 
 def longest_outline(mask: Tensor) -> np.ndarray:
@@ -34,31 +37,41 @@ def polygon_iou(polygon: np.ndarray, mask: Tensor) -> float:
 def points_by_hand(mask: Tensor, *, goal: float = 0.9) -> int:
     """The corners to click until a polygon overlaps the mask by `goal`.
 
-    The fewest among simplifications of two outlines of the mask, along the edges of its pixels and
-    between their centres, from coarse to fine; all corners where none will do, as for pieces.
+    The fewest among two kinds of polygons: simplifications of two outlines of the mask, along the
+    edges of its pixels and between their centres, from coarse to fine, as they are and enlarged
+    about their middle (`GROWTHS`); and regular ones, stretched and scaled to the mask's moments and
+    area (`_regular`), as one would draw round a disk. All corners of an outline where none will do,
+    as for pieces.
     """
-    counts = []
+    counts = [len(polygon) for polygon in _regular(mask) if polygon_iou(polygon, mask) >= goal]
     for outline in (longest_outline(mask), level_outlines(mask.numpy())[0]):
         simpler = (simplify_polygon(outline, tolerance) for tolerance in TOLERANCES)
-        good = (len(polygon) for polygon in simpler if polygon_iou(polygon, mask) >= goal)
+        good = (len(p) for p in simpler if any(polygon_iou(q, mask) >= goal for q in _grown(p)))
         counts.append(next(good, len(outline)))
     return min(counts)
 
 
 def points_with_model(
-    editor: PolygonEditor, box: Tensor, mask: Tensor, *, goal: float = 0.9, patience: int = 12
+    editor: PolygonEditor,
+    box: Tensor,
+    mask: Tensor,
+    *,
+    goal: float = 0.9,
+    patience: int = 12,
+    least: float = 0.0,
 ) -> int:
     """The points to place until the editor's polygon for `box` (4,) overlaps the mask by `goal`.
 
-    The box is two, and each drag (`best_drag`) one. Where nothing is proposed, and once the drags
-    are as many as `points_by_hand` or `patience`, those by hand are added: it is drawn anew.
+    The box is two, and each drag (`best_drag`) one. Where nothing is proposed or what overlaps the
+    mask by less than `least`, and once the drags are as many as `points_by_hand` or `patience`,
+    those by hand are added: it is drawn anew.
     """
     before, by_hand = editor.points, points_by_hand(mask, goal=goal)
     count, editor.reach = len(editor.outlines), 1e-3  # it hits what it aims at
     editor.choose_tool("box")
     editor.press(*box[:2].tolist())
     editor.release(*box[2:].tolist())
-    if len(editor.outlines) == count:
+    if len(editor.outlines) == count or polygon_iou(editor.outlines[-1].polygon, mask) < least:
         return editor.points - before + by_hand
     places = _places_on(longest_outline(mask))
     most = 2 + min(by_hand, patience)
@@ -69,6 +82,38 @@ def points_with_model(
         editor.press(*start)
         editor.release(*end)
     return editor.points - before
+
+
+def points_for_pictures(
+    images: Sequence[Tensor],
+    targets: Sequence[dict[str, Tensor]],
+    class_names: Sequence[str],
+    propose: Proposer,
+    *,
+    least: float,
+    smallest: int,
+) -> tuple[np.ndarray, int]:
+    """What all objects cost, and how many are left out, for they are in pieces or too small.
+
+    A row of whole numbers for each object: picture, label, `points_by_hand`, and twice
+    `points_with_model`: patient (0), and quick, which draws at once what is proposed with an
+    overlap below `least`. smallest: pixels of a mask.
+    """
+    rows, left_out = [], 0
+    for i, (image, target) in enumerate(zip(images, targets, strict=True)):
+        editor = PolygonEditor([image], class_names, propose=propose)
+        of_each = (target["boxes"], target["labels"], target["masks"])
+        for box, label, mask in zip(*of_each, strict=True):
+            if len(mask_to_polygons(mask.numpy())) > 1 or mask.sum() < smallest:
+                left_out += 1
+                continue
+            by_hand = points_by_hand(mask)
+            patient = quick = points_with_model(editor, box, mask)
+            draft = propose(image, box)
+            if draft is None or polygon_iou(draft[0], mask) < least:
+                quick = 2 + by_hand
+            rows.append((i, int(label), by_hand, patient, quick))
+    return np.array(rows, dtype=np.int64).reshape(-1, 5), left_out
 
 
 def best_drag(
@@ -91,6 +136,26 @@ def best_drag(
     masks = polygons_to_masks(torch.from_numpy(np.stack(shapes) - (left, top)), tuple(part.shape))
     overlaps = (masks & part).sum((1, 2)) / (masks | part).sum((1, 2)).clamp(min=1)
     return drags[int(overlaps.argmax())]
+
+
+def _grown(polygon: np.ndarray) -> list[np.ndarray]:
+    """The polygon (n, 2), and enlarged about the middle of its corners."""
+    middle = polygon.mean(0)
+    return [middle + growth * (polygon - middle) for growth in GROWTHS]
+
+
+def _regular(mask: Tensor) -> list[np.ndarray]:
+    """Regular polygons in four turns, stretched as the mask is, with its middle and its area."""
+    y, x = mask.numpy().nonzero()
+    pixels = np.stack([x, y]) + 0.5
+    stretch = np.linalg.cholesky(np.cov(pixels, ddof=0) + 1e-6 * np.eye(2))
+    found = []
+    for count, turn in itertools.product(REGULAR, np.arange(4) / 4):
+        angles = 2 * np.pi * (np.arange(count) + turn) / count
+        corners = np.stack([np.cos(angles), np.sin(angles)], 1) @ stretch.T
+        corners *= np.sqrt(len(x) / abs(polygon_area(corners)))
+        found.append(pixels.mean(1) + corners)
+    return found
 
 
 def _places_on(outline: np.ndarray) -> np.ndarray:

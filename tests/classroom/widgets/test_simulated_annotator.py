@@ -6,6 +6,7 @@ from cvcourse.classroom.widgets.polygon_editor import PolygonEditor
 from cvcourse.classroom.widgets.simulated_annotator import (
     best_drag,
     points_by_hand,
+    points_for_pictures,
     points_with_model,
     polygon_iou,
 )
@@ -36,9 +37,31 @@ def test_by_hand():
     assert points_by_hand(mask_of(HOUSE)) == 5
     y, x = torch.meshgrid(torch.arange(50) + 0.5, torch.arange(50) + 0.5, indexing="ij")
     disk = (x - 25) ** 2 + (y - 25) ** 2 < 400
-    # n corners on a circle cover n / (2 pi) sin(2 pi / n) of it: 0.9003 for 8, 0.936 for 10
-    assert 7 <= points_by_hand(disk) <= 10
+    # corners on the circle: 8 cover 0.9003 of it; beyond it, a hexagon overlaps by 0.93
+    assert points_by_hand(disk) == 6
+    assert points_by_hand(disk, goal=0.95) == regular_polygon_for(0.95)
     assert points_by_hand(disk, goal=0.6) <= 4
+
+
+def regular_polygon_for(goal):
+    """The fewest corners of a regular polygon that overlaps a disk of its own area by `goal`."""
+    angle = np.linspace(0, 2 * np.pi, 100_000, endpoint=False)
+    overlaps = {}
+    for n in range(3, 20):
+        across = np.sqrt(np.pi / (n * np.tan(np.pi / n)))  # from the middle to an edge
+        edge = across / np.cos(angle % (2 * np.pi / n) - np.pi / n)  # by direction; the disk is 1
+        inside, union = np.minimum(edge, 1) ** 2, np.maximum(edge, 1) ** 2
+        overlaps[n] = inside.sum() / union.sum()
+    return min(n for n, overlap in overlaps.items() if overlap >= goal)
+
+
+def test_by_hand_corners_may_lie_off_the_outline():
+    small = torch.zeros(50, 50, dtype=torch.bool)
+    small[20:32, 10:40] = True
+    assert points_by_hand(small, goal=0.6) == 3  # a triangle of its area
+    small[:] = False
+    small[20, 20] = True  # no moments to stretch to
+    assert points_by_hand(small) <= 4
 
 
 def test_in_pieces_it_clicks_every_corner():
@@ -75,6 +98,9 @@ def test_without_help_it_draws():
     assert 5 < taken <= 2 + 5 + 5
     taken = points_with_model(editor_that_proposes(hopeless), BOX, mask_of(HOUSE), patience=1)
     assert taken == 2 + 1 + 5
+    taken = points_with_model(editor_that_proposes(hopeless), BOX, mask_of(HOUSE), least=0.7)
+    assert taken == 2 + 5
+    assert points_with_model(editor_that_proposes(HOUSE), BOX, mask_of(HOUSE), least=0.7) == 2
 
 
 def test_other_polygons_of_the_picture_are_left_alone():
@@ -83,3 +109,18 @@ def test_other_polygons_of_the_picture_are_left_alone():
     editor.close()
     points_with_model(editor, BOX, mask_of(SQUARE))
     assert editor.outlines[0].polygon.tolist() == [[1, 1], [5, 1], [3, 5]]
+
+
+def test_points_of_all_objects():
+    def propose(image, box):
+        return (HOUSE if box[1] < 10 else SQUARE[:3]), 1  # a triangle is half of the square
+
+    masks = torch.stack([mask_of(HOUSE), mask_of(SQUARE), mask_of(SQUARE[:1].repeat(3, 0))])
+    boxes = torch.stack([torch.tensor([10.0, 5, 40, 42]), BOX, BOX])
+    target = {"boxes": boxes, "labels": torch.tensor([2, 3, 1]), "masks": masks}
+    rows, left_out = points_for_pictures(
+        [torch.zeros(3, 50, 50)], [target], ("background", "a", "b", "c"), propose,
+        least=0.7, smallest=60,
+    )  # fmt: skip
+    assert rows.tolist() == [[0, 2, 5, 2, 2], [0, 3, 4, 3, 6]]  # one drag, or drawn at once
+    assert left_out == 1
