@@ -69,7 +69,7 @@ def show_trainings(
     """What several trainings of each method gave: a row for each, from top to bottom.
 
     rows: the values of a method's trainings, by its name. The first training (seed) is a circle in
-        every row, the second a square, and so on; the bar is their mean.
+        every row, the second a square, and so on, one below the other; the bar is their mean.
     at_zero: draw a line at 0, where rows are differences.
     """
     if not rows:
@@ -77,18 +77,24 @@ def show_trainings(
     figure, axes = plt.subplots(figsize=(style.WIDTH, 1.3 + 0.32 * len(rows)))
     if at_zero:
         axes.axvline(0, color="0.5", linewidth=1)
-    told = []
+    told, lengths = [], [len(values) for values in rows.values()]
+    longest = lengths.index(max(lengths))
     for row, (name, values) in enumerate(rows.items()):
         values = _values(values)
         axes.plot([values.mean()] * 2, [row - 0.32, row + 0.32], color=style.BLUE, linewidth=3)
         for i, value in enumerate(values):
             marker = MARKERS[i % len(MARKERS)]
-            axes.plot(value, row, marker, color="white", markeredgecolor="black", markersize=6.5)
+            lane = row + 0.4 * ((i + 0.5) / len(values) - 0.5)  # so that none hides another
+            axes.plot(value, lane, marker, color="white", markeredgecolor="black", markersize=6)
+            if row == longest:
+                axes.lines[-1].set_label(f"training {i + 1}")
         told.append(f"{name} {values.mean():.3g} ({values.min():.3g} to {values.max():.3g})")
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
     axes.grid(True, axis="x")
     axes.set_axisbelow(True)
+    if max(lengths) > 1:
+        figure.legend(loc="outside lower center", ncols=max(lengths), frameon=False)
     figure.suptitle(title)
     return style.describe(
         figure, alt or f"{title}. Means, and from least to most: {', '.join(told)}."

@@ -27,7 +27,7 @@ def paint_pieces(image: Tensor, pieces: Tensor | np.ndarray) -> Tensor:
     dark, light = image.min(), image.quantile(0.98)
     grey = ((image - dark) / (light - dark).clamp(min=1e-6)).clamp(0, 1).numpy()
     colours = [to_rgb(style.colour_of(i)) for i in range(7)]
-    painted = label2rgb(pieces, grey, colours, alpha=0.5, bg_label=0)
+    painted = label2rgb(pieces, grey, colours, alpha=0.75, bg_label=0)
     painted[find_boundaries(pieces, mode="inner")] = 1
     painted = np.where((pieces > 0)[..., None], painted, grey[..., None])
     return torch.from_numpy(painted).permute(2, 0, 1).float()

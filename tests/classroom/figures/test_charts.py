@@ -92,6 +92,11 @@ class TestShowTrainings:
         assert [float(dot.get_xdata()[0]) for dot in dots] == [0.2, 0.5, 0.35]
         assert [dot.get_marker() for dot in dots] == [d.get_marker() for d in axes.get_lines()[5:8]]
         assert len({dot.get_marker() for dot in dots}) == 3
+        lanes = [float(dot.get_ydata()[0]) for dot in dots]
+        assert lanes == sorted(set(lanes))  # none hides another
+        assert max(map(abs, lanes)) < 0.2
+        (legend,) = figure.legends
+        assert [t.get_text() for t in legend.get_texts()] == [f"training {i}" for i in (1, 2, 3)]
         assert axes.get_xlabel() == "AP"
         assert "focal 0.35 (0.2 to 0.5), CE 0.2 (0.1 to 0.3)" in style.alt_text(figure)
 
