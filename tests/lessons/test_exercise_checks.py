@@ -6,8 +6,9 @@ import math
 import nbformat
 import pytest
 import torch
+import torch.nn.functional as F
 
-from cvcourse import ops
+from cvcourse import losses, ops
 from cvcourse.classroom.subjects import detecting
 from cvcourse.classroom.subjects.regions import random_boxes
 from cvcourse.models import FasterRCNN
@@ -127,3 +128,58 @@ class TestMining:
 
     def test_a_place_in_the_order_taken_for_a_right_to_be_kept(self, check):
         assert "only one negative" in check(lambda *given: self.mine(*given, whole=False))
+
+
+class TestWholeLoss:
+    @pytest.fixture
+    def check(self):
+        return cell("15", "exercises-2", torch=torch, F=F)["check_whole_loss"]
+
+    def loss(self, z, v, y, T, alpha):
+        return losses.distillation_loss(z, v, T, y, alpha=alpha)
+
+    def test_right(self, check):
+        assert check(self.loss) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        def exchanged(z, v, y, T, alpha):
+            soft = losses.distillation_loss(v, z, T)
+            return alpha * soft + (1 - alpha) * F.cross_entropy(z, y)
+
+        def quiet(z, v, y, T, alpha):
+            soft = losses.distillation_loss(z, v, T) / T**2
+            return alpha * soft + (1 - alpha) * F.cross_entropy(z, y)
+
+        assert check(exchanged) == "student and teacher are exchanged"
+        assert check(quiet) == "T² is missing"
+        assert "wrong by" in check(lambda z, v, y, T, alpha: 2 * self.loss(z, v, y, T, alpha))
+
+
+class TestMimicOfAFinerMap:
+    @pytest.fixture
+    def check(self):
+        generator = torch.Generator().manual_seed(0)
+        return cell("15b", "exercises-2", torch=torch, losses=losses, g=generator)["check_mimic"]
+
+    def cut(self, of, boxes, scale):
+        return ops.roi_align(of, boxes, 5, scale, aligned=True)
+
+    def test_right(self, check):
+        def mine(ours, theirs, boxes):
+            finer = theirs.shape[3] / ours.shape[3]
+            return (self.cut(theirs, boxes, finer) - self.cut(ours, boxes, 1)).square().mean() / 2
+
+        assert check(mine) == "right"
+        assert check(lambda *a: 2 * mine(*a)).startswith("2 times too large")
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_one_scale_for_both(self, check):
+        def mine(ours, theirs, boxes):
+            return (self.cut(theirs, boxes, 1) - self.cut(ours, boxes, 1)).square().mean() / 2
+
+        assert "another scale" in check(mine)
