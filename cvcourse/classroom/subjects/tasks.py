@@ -16,10 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.figures.pictures import draw_image
+from cvcourse.classroom.history import History
+from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.classroom.training.weights import load_shared
 from cvcourse.data.scenes import Scenes, stack
 
@@ -63,6 +66,18 @@ def new_encoder() -> nn.Sequential:
         nn.Conv2d(32, WIDTH, 3, padding=1),
         nn.BatchNorm2d(WIDTH, affine=False),
     )
+
+
+def random_encoder(images: Float[Tensor, "images 3 height width"], seed: int) -> nn.Sequential:
+    """An encoder that has learnt no weight, only the scale of each channel on these pictures."""
+    torch.manual_seed(seed)
+    encoder = new_encoder()
+    for layer in encoder.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None  # plain averages
+    with torch.no_grad():
+        encoder.train()(images)
+    return encoder
 
 
 def new_readout(task: str) -> nn.Sequential:
@@ -163,6 +178,28 @@ def losses_of_all(networks: nn.ModuleDict, batch: tuple[Tensor, dict]) -> dict[s
         task: losses_of(task, network(images), wanted[task]).mean()
         for task, network in networks.items()
     }
+
+
+def learn_few(
+    model: nn.Module, inputs: Tensor, wanted: Tensor, task: str, *, steps: int
+) -> History:
+    """Train on three quarters of the labelled pictures; the last quarter says when to stop.
+
+    The model ends with the weights, of every 40 steps, whose loss on that quarter was lowest.
+    """
+    last, device = 3 * len(inputs) // 4, choose_device()
+    few, held = TensorDataset(inputs[:last], wanted[:last]), (inputs[last:], wanted[last:])
+    held = [part.to(device) for part in held]
+
+    def loss(model: nn.Module, batch: Sequence[Tensor]) -> Tensor:
+        return losses_of(task, model(batch[0]), batch[1]).mean()
+
+    order = torch.Generator().manual_seed(0)
+    return fit(
+        model, DataLoader(few, 8, shuffle=True, generator=order), loss, lr=3e-3, live=False,
+        steps=steps, scheduler=warmup_cosine, validate_every=40,
+        validate=lambda model: loss(model, held).item(), keep_best="lowest", progress=False,
+    )  # fmt: skip
 
 
 def as_numbers(task: str, wanted: Tensor) -> Float[Tensor, "images channels height width"]:

@@ -134,3 +134,33 @@ def test_a_figure_of_answers_says_what_it_shows(batch):
     assert len(figure.axes) == 12
     assert "Some answers" in figure.alt_text
     assert "true depth" in figure.alt_text
+
+
+def test_random_encoder_knows_the_scale_of_its_channels_alone(batch):
+    images, _ = batch
+    encoder = tasks.random_encoder(images, 3)
+    torch.manual_seed(3)
+    plain = tasks.new_encoder()
+    pairs = zip(encoder.parameters(), plain.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    first = encoder[0]
+    seen = first[0](images)
+    torch.testing.assert_close(first[1].running_mean, seen.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(first[1].running_var, seen.var((0, 2, 3)), rtol=1e-4, atol=1e-5)
+
+
+def test_few_labels_teach_by_three_quarters_and_stop_by_the_last():
+    """Two kinds of pictures; those that say when to stop want the opposite of those that teach."""
+    torch.manual_seed(0)
+    model = torch.nn.Conv2d(1, 1, 1)
+    inputs, wanted = torch.ones(8, 1, 4, 4), torch.ones(8, 1, 4, 4)
+    wanted[6:] = -1000.0  # each step away from there makes it worse
+    model.bias.data.fill_(-5.0)
+    model.weight.data.fill_(0.0)
+    history = tasks.learn_few(model, inputs, wanted, "edges", steps=80)
+    assert len(history) == 80
+    scores = [row["validation"] for row in history if "validation" in row]
+    assert len(scores) == 2
+    assert scores[0] < scores[1]
+    kept = tasks.losses_of("edges", model(inputs[6:]), wanted[6:]).mean().item()
+    assert kept == pytest.approx(scores[0], rel=1e-6)
