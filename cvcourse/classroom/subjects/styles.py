@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvcourse.classroom.device import is_first_process
+from cvcourse.classroom.device import is_first_process, rehearsal
 from cvcourse.classroom.printing import say
+from cvcourse.classroom.run import Run
 from cvcourse.data import pictures
 from cvcourse.models.backbones.vgg import vgg19, vgg_features
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, load_pretrained
@@ -24,6 +25,11 @@ KEPT_APART = (
 SEEN = tuple(name for name in pictures.names() if name not in KEPT_APART)
 _SIDE, _CROP, _TRAINED = 256, 48, 176  # pixels; the right part of each picture is held out
 _DIRECTIONS = 128
+
+
+def sizes(run: Run) -> tuple[int, int]:
+    """Pixels of a picture's side, and evaluations of the loss for one; few in a rehearsal."""
+    return (48, 20) if rehearsal() == "lines" else run.pick(small=(96, 60), full=(384, 500))
 
 
 def grey(name: str, size: int) -> Tensor:

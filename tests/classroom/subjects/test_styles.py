@@ -5,9 +5,17 @@ import pytest
 import torch
 from torch import nn
 
+from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects import styles
 from cvcourse.data import pictures
 from cvcourse.models import VGG
+
+
+def test_few_evaluations_in_a_rehearsal(monkeypatch):
+    run = Run("91 A lesson", seed=0, device=torch.device("cpu"), scale="full")
+    assert styles.sizes(run) == (384, 500)
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    assert styles.sizes(run) == (48, 20)
 
 
 def test_pieces_come_from_pictures_that_lessons_do_not_use():
