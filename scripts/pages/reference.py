@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 import re
 import tomllib
 from dataclasses import dataclass
@@ -12,13 +13,6 @@ from scripts.pages.cards import ROOT, Card
 from scripts.pages.links import SOURCE
 
 WING = ("losses", "metrics", "ops", "models", "methods")
-MODULES = {  # beyond the reference wing: a page for each module
-    "data": (
-        "pictures", "digits", "cluttered_digits", "rendered_digits", "cells", "scenes", "polygons",
-        "real", "download",
-    ),
-    "classroom": ("",),
-}  # fmt: skip
 ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?!\d)")
 
 
@@ -149,8 +143,8 @@ def write_reference(source: Path, cards: list[Card]) -> None:
     for room in WING:
         text = room_page(room, [n for n in names if n.room == room])
         (folder / f"{room}.md").write_text(text, encoding="utf-8")
-    for room, modules in MODULES.items():
-        (folder / f"{room}.md").write_text(modules_page(room, modules), encoding="utf-8")
+    for room, parts in {"data": modules_of("data"), "classroom": [""]}.items():
+        (folder / f"{room}.md").write_text(modules_page(room, parts), encoding="utf-8")
     index = source / "import"
     (index / "by_paper.md").write_text(paper_page(names, cards), encoding="utf-8")
     (index / "by_task.md").write_text(task_page(names, cards), encoding="utf-8")
@@ -200,7 +194,14 @@ def room_page(room: str, names: list[Name]) -> str:
     return "\n".join([*lines, *toctree([f"/{name.page}" for name in names])])
 
 
-def modules_page(room: str, modules: tuple[str, ...]) -> str:
+def modules_of(room: str) -> list[str]:
+    package = importlib.import_module(f"cvcourse.{room}")
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def modules_page(room: str, modules: list[str]) -> str:
+    """A room that is imported by its modules, all on one page; "" is the room's own face."""
     lines = [f"# cvcourse.{room}", ""]
     module = importlib.import_module(f"cvcourse.{room}")
     lines += [(inspect.getdoc(module) or "").partition("\n")[0], ""]
