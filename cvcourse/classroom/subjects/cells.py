@@ -15,7 +15,7 @@ from cvcourse.classroom.figures.pictures import draw_image, show_gallery
 from cvcourse.classroom.figures.pieces import paint_pieces
 from cvcourse.classroom.figures.style import WIDTH, describe
 from cvcourse.data import pictures
-from cvcourse.metrics import confusion_matrix
+from cvcourse.metrics import boundary_iou, confusion_matrix, mean_iou
 
 # centres of nuclei in the picture "immunohistochemistry", (x, y), marked by eye for this course
 _BY_EYE = (
@@ -24,6 +24,19 @@ _BY_EYE = (
     (242, 288), (229, 298), (230, 309), (255, 290), (289, 270), (296, 280), (286, 294),
 )  # fmt: skip
 _TOP, _LEFT, _HEIGHT, _WIDTH, _ZOOM = 236, 214, 80, 96, 1.5
+
+
+CUTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995)
+FLOODS = tuple({"apart": a, "smoothing": s} for a in (2, 3, 4, 5) for s in (0.5, 1, 1.5))
+
+
+class Levels(NamedTuple):
+    """What a map of probabilities is cut at, for each purpose by itself."""
+
+    cut: float  # connected pieces above it are cells
+    level: float  # pixels above it are cell
+    mask: float  # pixels above it are flooded
+    flood: dict  # settings of `flooded`
 
 
 class Nuclei(NamedTuple):
@@ -131,6 +144,74 @@ def flooded(
     return torch.from_numpy(watershed(-depth, seeds, mask=mask)).long()
 
 
+def cut_at(
+    threshold: float, likely: Float[Tensor, "images height width"]
+) -> list[Int64[Tensor, "height width"]]:
+    """`cells_of` the pixels above a threshold, for each picture."""
+    return [cells_of(p > threshold) for p in likely]
+
+
+def flood_all(
+    settings: Mapping[str, float], masks: Sequence[Bool[Tensor, "height width"]]
+) -> list[Int64[Tensor, "height width"]]:
+    """`flooded` with the same settings for each mask."""
+    return [flooded(mask, **settings) for mask in masks]
+
+
+def chosen_levels(
+    likely: Float[Tensor, "images height width"],
+    cells: Int64[Tensor, "images height width"],
+    wanted: Bool[Tensor, "images height width"],
+    *,
+    at_half: bool = False,
+) -> Levels:
+    """The best of CUTS for counting pieces, for the IoU of pixels, and for flooding.
+
+    Settings of the flood are the best of FLOODS, on the mask that is best for the usual ones.
+
+    likely: probabilities of "cell". cells: true numbers. wanted: pixels that should be cell.
+    at_half: choose the cut and the settings alone; pixels and masks are taken at 0.5.
+    """
+    cut, _ = best_setting(CUTS, lambda t: cut_at(t, likely), cells)
+    level = mask = 0.5
+    if not at_half:
+        level = max(CUTS, key=lambda t: _pixel_iou(likely > t, wanted))
+        usual = {"apart": 4, "smoothing": 1}
+        mask, _ = best_setting(CUTS, lambda t: flood_all(usual, likely > t), cells)
+    flood, _ = best_setting(FLOODS, lambda s: flood_all(s, likely > mask), cells)
+    return Levels(cut, level, mask, flood)
+
+
+def cell_scores(
+    likely: Float[Tensor, "images height width"],
+    cells: Int64[Tensor, "images height width"],
+    wanted: Bool[Tensor, "images height width"],
+    levels: Levels,
+) -> tuple[dict[str, float], Int64[Tensor, "images 4"]]:
+    """(scores by name, counts of each picture by threshold).
+
+    "cut"; "F1" and "merged" (cells) by threshold and "flooded"; "IoU" of pixels and "edges", their
+    boundary IoU.
+    """
+    own = count_cells(cut_at(levels.cut, likely), cells)
+    after = count_cells(flood_all(levels.flood, likely > levels.mask), cells)
+    pixels = likely > levels.level
+    scores = {
+        "cut": levels.cut,
+        "F1": f1_of(own.sum(0)),
+        "F1 flooded": f1_of(after.sum(0)),
+        "merged": own[:, 3].sum(),
+        "merged flooded": after[:, 3].sum(),
+        "IoU": _pixel_iou(pixels, wanted),
+        "edges": boundary_iou(pixels, wanted, dilation_ratio=0.01).mean(),
+    }
+    return {name: float(score) for name, score in scores.items()}, own
+
+
+def _pixel_iou(mask: Tensor, wanted: Tensor) -> float:
+    return mean_iou(mask, wanted, 2, average="none")[1].item()
+
+
 def show_cells(
     images: Sequence[Float[Tensor, "1 height width"]],
     rows: Mapping[str, Sequence[Int64[Tensor, "height width"]] | None],
@@ -169,7 +250,7 @@ def marked_nuclei() -> Nuclei:
 def show_nuclei(
     nuclei: Nuclei, pieces: Mapping[str, Int64[Tensor, "height width"]], *, title: str
 ) -> Figure:
-    """The photograph with its marks, and beside it with the outlines of each method's pieces."""
+    """The photograph with its marks, and beside it the outlines of each method's pieces as well."""
     from skimage.segmentation import find_boundaries
 
     rows = -(-(len(pieces) + 1) // 3)
@@ -185,6 +266,7 @@ def show_nuclei(
         outlined = nuclei.photograph.clone()
         outlined[:, torch.from_numpy(find_boundaries(found.numpy(), mode="inner"))] = 0
         draw_image(axes, outlined)
+        axes.plot(*zip(*nuclei.marks, strict=True), "k+", markersize=4)
         told.append("{} found, {} merged, {} unmarked".format(*nuclei.tally(found)))
         axes.set_title(f"{name}:\n{told[-1]}", fontsize=9)
     figure.suptitle(title)

@@ -4,11 +4,17 @@ import torch
 from scipy import ndimage
 
 from cvcourse.classroom.subjects.cells import (
+    CUTS,
+    Levels,
     best_setting,
+    cell_scores,
     cells_of,
+    chosen_levels,
     compare_cells,
     count_cells,
+    cut_at,
     f1_of,
+    flood_all,
     flooded,
     marked_nuclei,
     otsu_mask,
@@ -16,6 +22,7 @@ from cvcourse.classroom.subjects.cells import (
     show_nuclei,
 )
 from cvcourse.data.cells import cell_pictures
+from cvcourse.metrics import boundary_iou
 
 
 def test_pieces_are_numbered_grown_and_specks_are_dropped():
@@ -127,6 +134,58 @@ def test_best_setting_counts_best():
     assert count_cells([cells], cells[None]).tolist() == [[2, 2, 2, 0]]
 
 
+def bridged():
+    """(probabilities, cells, wanted): two disks, a bridge of 0.55 between them, a halo of 0.35."""
+    one, other = two_disks(apart=11)
+    cells = one.long() + 2 * (other & ~one).long()
+    wanted = (one ^ other)[None]
+    likely = torch.where(wanted, 0.92, 0.01)
+    likely[(one & other)[None]] = 0.55
+    edge = torch.nn.functional.max_pool2d((one | other).float()[None], 3, 1, 1) > 0
+    likely[edge & (likely < 0.3)] = 0.35
+    return likely, cells[None], wanted
+
+
+def test_levels_are_chosen_for_each_purpose_by_itself():
+    likely, cells, wanted = bridged()
+    levels = chosen_levels(likely, cells, wanted)
+
+    def f1(pieces):
+        return f1_of(count_cells(pieces, cells).sum(0))
+
+    assert f1(cut_at(levels.cut, likely)) == max(f1(cut_at(t, likely)) for t in CUTS) == 1
+    assert levels.cut >= 0.6  # above the bridge
+    assert 0.55 <= levels.level < 0.92
+    assert f1(flood_all(levels.flood, likely > levels.mask)) == 1
+    assert levels.mask in CUTS
+
+
+def test_at_half_only_the_cut_and_the_flood_are_chosen():
+    likely, cells, wanted = bridged()
+    levels, free = (chosen_levels(likely, cells, wanted, at_half=half) for half in (True, False))
+    assert (levels.level, levels.mask) == (0.5, 0.5)
+    assert levels.cut == free.cut
+    assert f1_of(count_cells(flood_all(levels.flood, likely > 0.5), cells).sum(0)) == 1
+
+
+def test_scores_at_levels():
+    likely, cells, wanted = bridged()
+    levels = Levels(cut=0.6, level=0.3, mask=0.5, flood={"apart": 3, "smoothing": 1.0})
+    scores, own = cell_scores(likely, cells, wanted, levels)
+    (flood,) = count_cells([flooded(likely[0] > 0.5, **levels.flood)], cells)
+    assert own.tolist() == count_cells([cells_of(likely[0] > 0.6)], cells).tolist()
+    mask = likely > 0.3
+    assert scores == {
+        "cut": 0.6,
+        "F1": f1_of(own[0]),
+        "F1 flooded": f1_of(flood),
+        "merged": own[0, 3],
+        "merged flooded": flood[3],
+        "IoU": pytest.approx(((mask & wanted).sum() / (mask | wanted).sum()).item()),
+        "edges": pytest.approx(boundary_iou(mask, wanted, dilation_ratio=0.01).item()),
+    }
+
+
 def test_tally_of_marks():
     nuclei = marked_nuclei()
     pieces = torch.zeros(120, 144, dtype=torch.int64)
@@ -145,6 +204,7 @@ def test_figures_say_what_was_found():
     figure = show_nuclei(nuclei, {"mine": pieces}, title="Nuclei")
     assert "mine: 1 found, 0 merged, 0 unmarked" in figure.alt_text
     assert figure.axes[1].get_title() == "mine:\n1 found, 0 merged, 0 unmarked"
+    assert all(len(axes.get_lines()[0].get_xdata()) == 21 for axes in figure.axes[:2])  # the marks
     images, truth = cell_pictures(2, "val")
     figure = show_cells(
         images, {"picture": None, "truth": truth}, [["", ""], ["a", "b"]], title="Cells"
