@@ -82,8 +82,9 @@ def detector(classes: int, photographs: bool) -> RetinaNet:
         backbone = imagenet_backbone(levels=(2, 3, 4), extra_levels=LastLevelP6P7())
         return RetinaNet(classes, backbone=backbone)
     return RetinaNet(
-        classes, backbone=small_backbone(), min_size=None, anchor_sizes=((12, 17), (24, 34), (40, 56)),
-        aspect_ratios=(1.0,), head_layers=2, head_norm=partial(nn.GroupNorm, 8),
+        classes, backbone=small_backbone(), min_size=None,
+        anchor_sizes=((12, 17), (24, 34), (40, 56)), aspect_ratios=(1.0,),
+        head_layers=2, head_norm=partial(nn.GroupNorm, 8),
     )  # fmt: skip
 
 

@@ -4,12 +4,12 @@ python -m pytest tests/classroom/training/preempted.py
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil  # comes with accelerate
 import pytest
 import torch
 
@@ -51,7 +51,9 @@ def test_two_processes_killed_and_resumed_end_as_if_nothing_had_happened(tmp_pat
     checkpoints = tmp_path / "killed" / "checkpoints"
     while not list(checkpoints.glob("step-*")) and killed.poll() is None:
         time.sleep(0.05)
-    os.killpg(killed.pid, signal.SIGKILL)  # the launcher and both processes
+    launcher = psutil.Process(killed.pid)
+    for process in [*launcher.children(recursive=True), launcher]:
+        process.kill()
     killed.communicate()
     assert not (tmp_path / "killed" / "weights.pth").exists()
 
