@@ -29,7 +29,7 @@ def test_small():
 
 
 # comparisons still to be trained three times, and how often they are; their lessons say so
-UNFINISHED: dict[str, int] = {}
+UNFINISHED = {"07-networks": 2}
 
 
 @pytest.mark.parametrize("file", WEIGHTS, ids=lambda file: file.stem)

@@ -1,6 +1,6 @@
-"""What the lessons that name every pixel share: label maps, their scores by picture, a rival."""
+"""What the lessons that name every pixel share: label maps, their scores, a rival."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.training.evaluation import evaluating
-from cvcourse.metrics import boundary_iou, confusion_matrix
+from cvcourse.metrics import boundary_iou, confusion_matrix, mean_iou
 
 VOID = 255  # a label that is not judged
 
@@ -66,60 +66,95 @@ def outlines(
     return torch.stack(each, 1).nanmean(1)
 
 
-class Rules:
-    """Coins and horses on a plain wall without learning: by colour, then by shape.
+def area_score(
+    maps: Int64[Tensor, "images height width"],
+    labels: Int64[Tensor, "images height width"],
+    classes: int,
+) -> float:
+    """Mean IoU over all pixels that are not VOID."""
+    return mean_iou(matrices(maps, labels, classes).sum(0)).item()
 
-    What differs from the picture's usual colour by more than `different` times Otsu's threshold is
-    an object; a piece whose area is more than `compact` of its convex hull's is a coin (1), any
-    other a horse (2). Holes are filled; pieces of fewer than 30 pixels are background.
+
+def label_scores(
+    maps: Int64[Tensor, "images height width"],
+    labels: Int64[Tensor, "images height width"],
+    names: Sequence[str],
+) -> dict[str, float]:
+    """ "mIoU", "edges" (the mean of `outlines`), and the IoU of each class but background by name.
+
+    names: of all classes, background first.
+    """
+    each = mean_iou(matrices(maps, labels, len(names)).sum(0), average="none")
+    edges = outlines(maps, labels, len(names)).nanmean()
+    values = each.nanmean(), edges, *each[1:]
+    return dict(zip(("mIoU", "edges", *names[1:]), map(float, values), strict=True))
+
+
+def print_scores(rows: Mapping[str, Mapping[str, float]]) -> None:
+    """A line for each method, and a column for each score; all rows have the first row's scores."""
+    keys = list(next(iter(rows.values())))
+    width = max(map(len, rows)) + 1
+    print(" " * width + "".join(f"{key:>11s}" for key in keys))
+    for name, scores in rows.items():
+        print(f"{name:{width}s}" + "".join(f"{scores[key]:11.3f}" for key in keys))
+
+
+class Forest:
+    """A random forest that labels each pixel by filtered colours around it.
+
+    Its channels are the brightness and the chromaticity (red's and green's share of the sum)
+    beside the picture's medians; each is blurred at five scales, with its slope and its Laplacian.
+
+    images, labels: (N, 3, H, W) and (N, H, W), of which `pixels` a picture are drawn to learn from.
+    trees, seed: of the forest; the seed also draws the pixels.
     """
 
-    DIFFERENT = (0.6, 0.8, 1.0)
-    COMPACT = (0.7, 0.8, 0.85, 0.9)
+    SCALES = (0.5, 1, 2, 4, 8)
 
-    def __init__(self, different: float, compact: float):
-        self.different, self.compact = different, compact
-
-    @classmethod
-    def chosen_on(
-        cls,
+    def __init__(
+        self,
         images: Float[Tensor, "images 3 height width"],
         labels: Int64[Tensor, "images height width"],
-        score: Callable[[Tensor, Tensor], float],
-    ) -> "Rules":
-        """The best of twelve pairs of settings by `score(maps, labels)`, the higher the better."""
-        rated = {}
-        for different in cls.DIFFERENT:
-            pieces = [_pieces(image, different) for image in images]
-            for compact in cls.COMPACT:
-                maps = torch.stack([_named(*found, compact) for found in pieces])
-                rated[different, compact] = score(maps, labels)
-        return cls(*max(rated, key=rated.get))
+        *,
+        pixels: int = 100,
+        trees: int = 30,
+        seed: int = 0,
+    ):
+        from sklearn.ensemble import RandomForestClassifier
+
+        draw = np.random.default_rng(seed)
+        known, names = [], []
+        for image, truth in zip(images, labels, strict=True):
+            chosen = draw.choice(np.flatnonzero(truth.numpy() != VOID), pixels)
+            known.append(self._features(image)[chosen])
+            names.append(truth.flatten().numpy()[chosen])
+        self._forest = RandomForestClassifier(trees, min_samples_leaf=5, random_state=seed)
+        self._forest.fit(np.concatenate(known), np.concatenate(names))
 
     def __call__(
         self, images: Float[Tensor, "images 3 height width"]
     ) -> Int64[Tensor, "images height width"]:
-        pieces = (_pieces(image, self.different) for image in images)
-        return torch.stack([_named(*found, self.compact) for found in pieces])
+        names = [self._forest.predict(self._features(image)) for image in images]
+        return torch.from_numpy(np.stack(names)).reshape(len(images), *images.shape[2:])
 
+    def _features(self, image: Tensor) -> np.ndarray:
+        """(H W, 45)."""
+        from scipy import ndimage
 
-def _pieces(image: Tensor, different: float) -> tuple[np.ndarray, np.ndarray]:
-    """Numbered pieces (H, W), and the solidity of each number; 0 is for what is no object."""
-    from scipy import ndimage
-    from skimage.filters import threshold_otsu
-    from skimage.measure import regionprops
-
-    usual = image.flatten(1).median(1).values[:, None, None]
-    unusual = (image - usual).norm(dim=0).numpy()
-    mask = ndimage.gaussian_filter(unusual, 1) > different * threshold_otsu(unusual)
-    numbered, count = ndimage.label(ndimage.binary_fill_holes(ndimage.binary_opening(mask)))
-    solidity = np.zeros(count + 1)
-    for piece in regionprops(numbered):
-        if piece.area >= 30:
-            solidity[piece.label] = piece.solidity
-    return numbered, solidity
-
-
-def _named(numbered: np.ndarray, solidity: np.ndarray, compact: float) -> Tensor:
-    names = np.where(solidity > compact, 1, 2) * (solidity > 0)
-    return torch.from_numpy(names[numbered]).long()
+        total = image.sum(0).clamp(min=1e-3)
+        channels = torch.stack([total / 3, image[0] / total, image[1] / total])
+        channels = channels - channels.flatten(1).median(1).values[:, None, None]
+        filters = (
+            ndimage.gaussian_filter,
+            ndimage.gaussian_gradient_magnitude,
+            ndimage.gaussian_laplace,
+        )
+        return np.stack(
+            [
+                filtered(channel, scale).ravel()
+                for channel in channels.numpy()
+                for scale in self.SCALES
+                for filtered in filters
+            ],
+            axis=1,
+        )

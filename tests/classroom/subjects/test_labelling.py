@@ -1,9 +1,17 @@
 import torch
 from torch import nn
 
-from cvcourse.classroom.subjects.labelling import VOID, Rules, label_maps, matrices, outlines
-from cvcourse.data.scenes import Scenes, stack
-from cvcourse.metrics import boundary_iou, mean_iou
+from cvcourse.classroom.subjects.labelling import (
+    VOID,
+    Forest,
+    area_score,
+    label_maps,
+    label_scores,
+    matrices,
+    outlines,
+    print_scores,
+)
+from cvcourse.metrics import boundary_iou
 
 
 def test_label_maps_are_the_likeliest_classes_in_evaluation_mode():
@@ -47,35 +55,48 @@ def test_void_pixels_are_no_outline_of_anything():
     assert outlines(maps, labels, 2) == 1
 
 
-def test_rules_know_compact_from_jagged_and_are_chosen_by_the_score():
-    scenes = Scenes(
-        24, size=96, split="train", classes=("background", "coin", "horse"), objects=1,
-        scale=(0.6, 0.9), rotation=30, background="plain", shadow=0,
-    )  # fmt: skip
-    images, target = stack([scenes[i] for i in range(24)])
+def test_scores_of_maps_by_counting():
+    labels = torch.zeros(2, 20, 20, dtype=torch.int64)
+    labels[0, 2:9, 2:9], labels[1, 11:18, 11:18], labels[1, :2] = 1, 2, VOID
+    maps = labels.roll(1, 2)
+    maps[maps == VOID] = 0
+    judged = labels != VOID
+    each = [
+        ((maps == c) & (labels == c) & judged).sum()
+        / (((maps == c) | (labels == c)) & judged).sum()
+        for c in range(3)
+    ]
+    scores = label_scores(maps, labels, ("nothing", "disk", "cross"))
+    assert list(scores) == ["mIoU", "edges", "disk", "cross"]
+    torch.testing.assert_close(scores["mIoU"], torch.stack(each).mean().item())
+    torch.testing.assert_close(scores["mIoU"], area_score(maps, labels, 3))
+    torch.testing.assert_close([scores["disk"], scores["cross"]], [v.item() for v in each[1:]])
+    torch.testing.assert_close(scores["edges"], outlines(maps, labels, 3).mean().item())
 
-    def score(maps, labels):
-        return mean_iou(maps, labels, 3).item()
 
-    rules = Rules.chosen_on(images, target["semantic"], score)
-    every = {
-        (d, c): score(Rules(d, c)(images), target["semantic"])
-        for d in Rules.DIFFERENT
-        for c in Rules.COMPACT
-    }
-    assert max(every, key=every.get) == (rules.different, rules.compact)
-    assert every[rules.different, rules.compact] > 0.6
+def test_printed_scores_stand_in_columns(capsys):
+    print_scores({"a": {"mIoU": 0.5, "edges": 0.25}, "longer": {"mIoU": 1.0, "edges": 0.125}})
+    head, first, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["mIoU", "edges"]
+    assert first.split() == ["a", "0.500", "0.250"]
+    assert last.split() == ["longer", "1.000", "0.125"]
+    assert len(head) == len(first) == len(last)
 
 
-def test_a_disk_is_a_coin_a_thin_cross_is_none_and_a_speck_is_nothing():
-    image = 0.4 + 0.02 * torch.randn(3, 80, 120, generator=torch.Generator().manual_seed(0))
-    rows, columns = torch.meshgrid(torch.arange(80), torch.arange(120), indexing="ij")
-    disk = (rows - 40) ** 2 + (columns - 30) ** 2 < 400
-    cross = ((rows - 40).abs() < 25) & ((columns - 85).abs() < 25)
-    cross &= ((rows - 40).abs() < 4) | ((columns - 85).abs() < 4)
-    image[:, disk | cross] = 0.9
-    image[:, 4:7, 60:63] = 0.9
-    (maps,) = Rules(0.8, 0.8)(image[None])
-    assert (maps[disk] == 1).float().mean() > 0.95
-    assert (maps[cross] == 2).float().mean() > 0.95
-    assert (maps[:12] == 0).all()
+def test_a_forest_knows_colours_and_textures_and_is_the_same_for_a_seed():
+    draw = torch.Generator().manual_seed(0)
+    images = 0.4 + 0.02 * torch.randn(6, 3, 40, 60, generator=draw)
+    labels = torch.zeros(6, 40, 60, dtype=torch.int64)
+    labels[:, 5:25, 5:25], labels[:, 15:35, 35:55], labels[:, :, 57:] = 1, 2, VOID
+    images[:, 0][labels == 1] += 0.2  # red, a little brighter
+    checks = 0.2 * (-1.0) ** (torch.arange(40)[:, None] + torch.arange(60))  # of the same mean
+    images += torch.where(labels == 2, checks, 0.0)[:, None]
+    dim = images * torch.tensor([1, 1, 1, 1, 0.7, 0.7])[:, None, None, None]  # unseen: less light
+    forest = Forest(images[:4], labels[:4], trees=10)
+    inside = labels[4:] != VOID
+    maps = forest(dim[4:])
+    assert maps.shape == (2, 40, 60)
+    assert (maps == labels[4:])[inside].float().mean() > 0.9
+    assert set(maps.unique().tolist()) <= {0, 1, 2}  # void is never learned
+    assert Forest(images[:4], labels[:4], trees=10)(dim[4:]).equal(maps)
+    assert not Forest(images[:4], labels[:4], trees=10, seed=1)(dim[4:]).equal(maps)
