@@ -23,11 +23,12 @@ def without_encoding(code: str) -> list[str]:
         modes = [*node.args, *([given["mode"]] if "mode" in given else [])]
         modes = [m.value for m in modes if isinstance(m, ast.Constant) and isinstance(m.value, str)]
         modes = [mode for mode in modes if set(mode) <= set("rwaxbt+")]
+        film = ast.unparse(node.func) == "av.open"
         opens = name in ("open", "fdopen") and (isinstance(node.func, ast.Name) or modes)
         text = (
             (name == "read_text" and not node.args)
             or (name == "write_text" and len(node.args) < 2)
-            or (opens and not any("b" in mode for mode in modes))
+            or (opens and not film and not any("b" in mode for mode in modes))
             or (name == "NamedTemporaryFile" and modes and "b" not in modes[0])
             or (name in ("run", "Popen", "check_output") and "text" in given)
         )
@@ -51,6 +52,7 @@ def without_encoding(code: str) -> list[str]:
         ("path.open(mode='rb')", 0),
         ("Image.open(path)", 0),
         ("tarfile.open(path)", 0),
+        ("av.open(path, 'w')", 0),
     ],
 )
 def test_the_test_sees(code, count):
