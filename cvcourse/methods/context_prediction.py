@@ -7,6 +7,9 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from cvcourse.methods._windows import cut_windows
+from cvcourse.ops._checks import check_rgb
+
 OFFSETS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))  # rows, columns
 
 
@@ -52,8 +55,8 @@ def context_pairs(
     first = corner + jitter + step
     second = first + step * torch.tensor(OFFSETS)[labels]
     moves = torch.randint(-jitter, jitter + 1, (2, batch, 2), generator=generator)
-    first, second = (_cut(images, place + move, patch) for place, move in
-                     zip((first, second), moves, strict=True))  # fmt: skip
+    corners = (torch.stack([first, second]) + moves).transpose(0, 1)  # (B, 2, 2)
+    first, second = cut_windows(images, corners, patch).unbind(1)
     return first, second, labels.to(images.device)
 
 
@@ -64,8 +67,7 @@ def drop_colors(
 
     The noise is normal with a hundredth of the kept channel's deviation, about its mean.
     """
-    if patches.ndim != 4 or patches.shape[1] != 3:
-        raise ValueError(f"patches must have shape (B, 3, H, W), got {tuple(patches.shape)}")
+    check_rgb("patches", patches)
     kept = torch.randint(3, (len(patches),), generator=generator).to(patches.device)
     rows = torch.arange(len(patches), device=patches.device)
     channel = patches[rows, kept]  # (B, H, W)
@@ -80,16 +82,7 @@ def project_colors(
     patches: Float[Tensor, "batch 3 height width"],
 ) -> Float[Tensor, "batch 3 height width"]:
     """Colours without their green to magenta part: p - a (a·p) / (a·a), a = (-1, 2, -1)."""
-    if patches.ndim != 4 or patches.shape[1] != 3:
-        raise ValueError(f"patches must have shape (B, 3, H, W), got {tuple(patches.shape)}")
+    check_rgb("patches", patches)
     axis = torch.tensor([-1.0, 2.0, -1.0]).to(patches)
     along = torch.einsum("c,bchw->bhw", axis, patches) / 6
     return patches - axis[:, None, None] * along[:, None]
-
-
-def _cut(images: Tensor, corners: Tensor, side: int) -> Tensor:
-    """(B, C, side, side) at corners (B, 2), rows and columns."""
-    steps = torch.arange(side, device=images.device)
-    rows, columns = corners.to(images.device).T[..., None] + steps  # (B, side) each
-    which = torch.arange(len(images), device=images.device)[:, None, None]
-    return images[which, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)

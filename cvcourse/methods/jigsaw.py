@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
+from cvcourse.methods._windows import cut_windows
+
 
 def jigsaw_permutations(
     count: int, tiles: int = 9, method: str = "max_mean", first: int = 0
@@ -80,14 +82,10 @@ def make_puzzles(
     cells = torch.arange(count, device=images.device)
     top = (cells // side) * height + draw(height - tile + 1, (batch, count))
     left = (cells % side) * width + draw(width - tile + 1, (batch, count))
-    steps = torch.arange(tile, device=images.device)
-    rows, columns = top[..., None] + steps, left[..., None] + steps  # (B, tiles, tile)
-    which = torch.arange(batch, device=images.device)[:, None, None, None]
-    cut = images[which, :, rows[..., None], columns[:, :, None]]  # (B, tiles, tile, tile, C)
-    cut = cut.permute(0, 1, 4, 2, 3)
+    cut = cut_windows(images, torch.stack([top, left], 2), tile)  # (B, tiles, C, tile, tile)
     if normalize:
         std, mean = torch.std_mean(cut, (2, 3, 4), correction=0, keepdim=True)
         cut = (cut - mean) / std.clamp(min=1e-5)
     labels = draw(len(orders), (batch,))
     order = orders.to(images.device)[labels]  # (B, tiles)
-    return cut[which[:, 0, 0, 0, None], order], labels
+    return cut[torch.arange(batch, device=images.device)[:, None], order], labels

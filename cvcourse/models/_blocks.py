@@ -85,6 +85,12 @@ def check_at_least(name: str, value: int, least: int = 1) -> None:
         raise ValueError(f"{name}: expected at least {least}, got {value}")
 
 
+def check_image_size(images: Tensor, least: int) -> None:
+    size = tuple(images.shape[-2:])
+    if min(size) < least:
+        raise ValueError(f"images must be at least {least} pixels high and wide, got {size}")
+
+
 def check_norm(name: str, norm: Callable[[int], nn.Module] | None, channels: int) -> None:
     """`norm` can be made for so many channels; in a group norm its groups must divide them."""
     try:

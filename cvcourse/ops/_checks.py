@@ -13,6 +13,13 @@ def check_tensor(name: str, value: object) -> None:
         raise ValueError(f"{name} must be a tensor, got {type(value)}")
 
 
+def check_rgb(name: str, images: Tensor) -> None:
+    """A batch of pictures with three channels."""
+    check_tensor(name, images)
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(f"{name} must have shape (B, 3, H, W), got {tuple(images.shape)}")
+
+
 def check_boxes(name: str, boxes: Tensor, axes: str = "(..., 4)") -> None:
     """`axes`, "(..., 4)" or "(..., n, 4)", says how many there are at least."""
     check_tensor(name, boxes)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from cvcourse.ops._checks import as_float, check_tensor
+from cvcourse.ops._checks import as_float, check_rgb
 
 
 def chromatic_aberration(
@@ -25,9 +25,7 @@ def chromatic_aberration(
 
     Raises ValueError for another shape or a strength outside (-1, 1).
     """
-    check_tensor("images", images)
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise ValueError(f"images must have shape (B, 3, H, W), got {tuple(images.shape)}")
+    check_rgb("images", images)
     if not -1 < strength < 1:
         raise ValueError(f"strength must be a number in (-1, 1), got {strength}")
     (images,) = as_float(images)

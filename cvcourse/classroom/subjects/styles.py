@@ -13,7 +13,7 @@ from cvcourse.classroom.run import Run
 from cvcourse.data import pictures
 from cvcourse.models.backbones.vgg import vgg19, vgg_features
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, load_pretrained
-from cvcourse.ops import roi_align
+from cvcourse.ops import blur, gaussian_kernel, roi_align
 
 STAGES = ((16, 16), (32, 32), (64, 64), (96, 96))  # channels; each stage halves the size
 MEAN, STD = (0.45,) * 3, (0.25,) * 3  # of what the network sees
@@ -152,13 +152,9 @@ def edges_kept(ours: Tensor, content: Tensor, blur: float = 1.5) -> float:
     return torch.corrcoef(strengths)[0, 1].item()
 
 
-def _edges(picture: Tensor, blur: float) -> Tensor:
-    reach = round(3 * blur)
-    at = torch.arange(-reach, reach + 1, device=picture.device)
-    kernel = torch.exp(-(at**2) / (2 * blur**2))
-    kernel = (kernel / kernel.sum()).view(1, 1, -1)
-    grey = F.pad(picture.clamp(0, 1).mean(0)[None, None], (reach,) * 4, mode="reflect")
-    smooth = F.conv2d(F.conv2d(grey, kernel[:, :, None]), kernel[..., None])[0, 0]
+def _edges(picture: Tensor, sigma: float) -> Tensor:
+    kernel = gaussian_kernel(sigma, size=2 * round(3 * sigma) + 1, device=picture.device)
+    smooth = blur(picture.clamp(0, 1).mean(0)[None, None], kernel)[0, 0]
     return torch.hypot(smooth[1:].diff(dim=1), smooth.diff(dim=0)[:, 1:]).flatten()
 
 
