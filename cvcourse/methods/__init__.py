@@ -30,6 +30,17 @@ from cvcourse.methods.layered_depth_inpainting import (
     layered_depth,
     render_layers,
 )
+from cvcourse.methods.limited_context_inpainting import (
+    LimitedContext,
+    erase_middle,
+    inpainting_loss,
+    limited_context_batch,
+    paste_patches,
+    patch_discriminator_loss,
+    patch_pairs,
+    thin_plate_flow,
+    warp_smoothly,
+)
 from cvcourse.methods.matting_inputs import perturb_background, rough_segmentation
 from cvcourse.methods.obstruction_removal import (
     Layers,
@@ -50,6 +61,14 @@ from cvcourse.methods.pulse import (
 from cvcourse.methods.rbm import contrastive_divergence, pretrain_layers
 from cvcourse.methods.rotation import rotate
 from cvcourse.methods.sideways import sideways
+from cvcourse.methods.split_brain import split_brain_losses, split_brain_targets
+from cvcourse.methods.spot_artifacts import (
+    drop_positions,
+    local_average,
+    repair_loss,
+    spotted_mask_loss,
+    spotting_loss,
+)
 from cvcourse.methods.style_transfer import style_transfer
 from cvcourse.methods.taskonomy import (
     Taxonomy,
@@ -69,6 +88,7 @@ __all__ = [
     "EpisodeSampler",
     "Layer",
     "Layers",
+    "LimitedContext",
     "MappedGaussian",
     "Memory",
     "PulseResult",
@@ -89,7 +109,9 @@ __all__ = [
     "depth_edges",
     "diffuse",
     "drop_colors",
+    "drop_positions",
     "encode_colors",
+    "erase_middle",
     "estimate_blur",
     "filling_loss",
     "find_taxonomy",
@@ -99,11 +121,17 @@ __all__ = [
     "grow_regions",
     "image_where_opaque",
     "inpaint_with_networks",
+    "inpainting_loss",
     "jigsaw_permutations",
     "layered_depth",
+    "limited_context_batch",
     "linear_cycle_then_drop",
+    "local_average",
     "make_puzzles",
     "ordinal_affinities",
+    "paste_patches",
+    "patch_discriminator_loss",
+    "patch_pairs",
     "perturb_background",
     "pipeline_schedule",
     "pretrain_layers",
@@ -113,13 +141,20 @@ __all__ = [
     "rebalancing_weights",
     "reconstruct_layers",
     "render_layers",
+    "repair_loss",
     "rotate",
     "rough_segmentation",
     "separate_layers",
     "shifted_composite",
     "sideways",
+    "split_brain_losses",
+    "split_brain_targets",
+    "spotted_mask_loss",
+    "spotting_loss",
     "style_transfer",
     "supervised_matting_losses",
+    "thin_plate_flow",
     "translate",
+    "warp_smoothly",
     "win_rates",
 ]

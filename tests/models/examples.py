@@ -70,6 +70,14 @@ def polar_mask(num_classes: int = 3, **options) -> models.PolarMask:
 
 # name: (network, arguments of the call)
 NETWORKS = {
+    "ArtifactAutoencoder": (
+        lambda: models.ArtifactAutoencoder((4, 6, 8)),
+        lambda: (2 * _images(16, 24)[0] - 1,),
+    ),
+    "ArtifactDiscriminator": (
+        lambda: models.ArtifactDiscriminator(32, widths=(4, 6, 8, 8, 4), hidden=8),
+        lambda: (2 * _images(32, 32)[0] - 1,),
+    ),
     "BackgroundMatting": (
         lambda: models.BackgroundMatting(width=4, selected=4, blocks=1, branch_blocks=1),
         lambda: tuple(2 * torch.rand(2, c, 17, 22) - 1 for c in (3, 3, 1, 4)),
@@ -116,6 +124,10 @@ NETWORKS = {
         lambda: (*_images(17, 22), *_images(17, 22, 1), *_images(17, 22, 1)),
     ),
     "Conv4": (lambda: models.Conv4(channels=6, last_pool=2), _images),
+    "CrossChannelNetwork": (
+        lambda: models.CrossChannelNetwork(2, 5, widths=(4, 6, 8, 8, 4), hidden=8),
+        lambda: _images(33, 46, channels=2),
+    ),
     "DeepSets": (lambda: models.DeepSets(8), _set),
     "DeconvNet": (lambda: models.DeconvNet(3, stages=STAGES, hidden=8, fc_kernel=2), _images),
     "DepthInpainting": (
@@ -200,6 +212,14 @@ NETWORKS = {
         lambda: models.PatchDiscriminator(width=4, strided=2),
         lambda: _images(17, 22),
     ),
+    "PatchInpainter": (
+        lambda: models.PatchInpainter(4, halvings=2),
+        lambda: (2 * _images(16, 24)[0] - 1,),
+    ),
+    "PatchPairDiscriminator": (
+        lambda: models.PatchPairDiscriminator(4, halvings=1),
+        lambda: _images(16, 24, channels=6),
+    ),
     "PathAggregationNetwork": (
         lambda: models.PathAggregationNetwork((4, 6, 8), 8),
         lambda: (_features(),),
@@ -234,6 +254,10 @@ NETWORKS = {
     ),
     "ResNet3d": (lambda: models.ResNet3d(4, depths=(1, 1), width=6), lambda: _video()),
     "ResNetFPN": (small_backbone, _images),
+    "RepairNetwork": (
+        lambda: models.RepairNetwork(models.ArtifactAutoencoder((4, 6, 8))),
+        lambda: (_features()[2], (torch.rand(2, 1, 4, 6) < 0.5).float()),
+    ),
     "ResidualEnhancer": (
         lambda: models.ResidualEnhancer(width=6, head_layers=2, trunk_layers=1),
         lambda: _images(17, 22),
@@ -271,6 +295,14 @@ NETWORKS = {
     "SpatialTransformerNetwork": (
         lambda: models.SpatialTransformerNetwork(3, image_size=320),
         lambda: _images(320, 320, channels=1),
+    ),
+    "SplitBrain": (
+        lambda: models.SplitBrain((5, 4), widths=(4, 6, 8, 8, 4), hidden=8),
+        lambda: (torch.tensor([50.0, 60, 60])[:, None, None] * torch.rand(2, 3, 33, 46),),
+    ),
+    "TransformationClassifier": (
+        lambda: models.TransformationClassifier(side=32, widths=(4, 6, 8, 8, 4), hidden=8),
+        lambda: (2 * _images(32, 32)[0] - 1,),
     ),
     "TransformationNetwork": (
         lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),

@@ -3,6 +3,11 @@
 from cvcourse.models.embedding.cfn import ContextFreeNetwork
 from cvcourse.models.embedding.conv4 import Conv4
 from cvcourse.models.embedding.feat import FewShot, episode_labels
+from cvcourse.models.embedding.limited_context_inpainting import (
+    PatchInpainter,
+    PatchPairDiscriminator,
+    TransformationClassifier,
+)
 from cvcourse.models.embedding.resnet12 import ResNet12
 from cvcourse.models.embedding.rotnet import RotNet
 from cvcourse.models.embedding.set_functions import (
@@ -11,16 +16,30 @@ from cvcourse.models.embedding.set_functions import (
     SetAttention,
     SetLSTM,
 )
+from cvcourse.models.embedding.split_brain import CrossChannelNetwork, SplitBrain
+from cvcourse.models.embedding.spot_artifacts import (
+    ArtifactAutoencoder,
+    ArtifactDiscriminator,
+    RepairNetwork,
+)
 
 __all__ = [
+    "ArtifactAutoencoder",
+    "ArtifactDiscriminator",
     "ContextFreeNetwork",
     "Conv4",
+    "CrossChannelNetwork",
     "DeepSets",
     "FewShot",
     "GraphConvolution",
+    "PatchInpainter",
+    "PatchPairDiscriminator",
+    "RepairNetwork",
     "ResNet12",
     "RotNet",
     "SetAttention",
     "SetLSTM",
+    "SplitBrain",
+    "TransformationClassifier",
     "episode_labels",
 ]
