@@ -1,8 +1,9 @@
-"""Boxes, suppression and RoIAlign beside torchvision's published algorithms, and kornia.
+"""Boxes, suppression, RoIAlign and points beside torchvision's and PyTorch3D's, and kornia.
 
-torchvision cannot be installed beside this package. Its box IoUs are Python and are written out
-here; its NMS and RoIAlign are serial C++ loops, written anew in `serial_kernels.cpp` and compiled
-with -O3 when the benchmark runs (needs a C++ compiler and ninja; without them these are left out).
+torchvision and PyTorch3D cannot be installed beside this package. torchvision's box IoUs are Python
+and are written out here; its NMS and RoIAlign and PyTorch3D's renderer of points are serial C++
+loops, written anew in `serial_kernels.cpp` and compiled with -O3 when the benchmark runs (needs a
+C++ compiler and ninja; without them these are left out).
 """
 
 import shutil
@@ -23,6 +24,7 @@ from cvcourse.ops import (
     generalized_box_iou,
     nms,
     roi_align,
+    splat_points,
 )
 
 
@@ -45,6 +47,19 @@ def cases() -> Iterator[Case]:
     )
     yield from _suppression()
     yield from _roi_align()
+    if _can_compile():
+        peer = "PyTorch3D (its naive loop, -O3)"
+        yield Case(
+            name="splat_points",
+            sizes="64 x 64 points of 64 features, radius 4, 128 a pixel",
+            inputs=lambda: (random_points(64), torch.randn(1, 64, 4096)),
+            ours=lambda points, features: splat_points(points, features, 64),
+            peers={
+                peer: lambda points, features: _kernels().splat_points(points, features, 64, 4, 128)
+            },
+            target={peer: 1.0},
+            atol=1e-4,
+        )
     yield Case(
         name="encode_boxes",
         sizes="100k boxes",
@@ -139,6 +154,13 @@ def random_rois(n: int) -> Tensor:
     """Image 0 of 800 x 800 pixels, sides of 16 to 416."""
     corner = torch.rand(n, 2) * 600
     return torch.cat((torch.zeros(n, 1), corner, corner + 16 + torch.rand(n, 2) * 400), dim=1)
+
+
+def random_points(side: int) -> Tensor:
+    """A picture's pixels moved by some pixels each, at depths from 1 to 3."""
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    moved = torch.stack((x, y), 2).flatten(0, 1) + 3 * torch.randn(side**2, 2)
+    return torch.cat((moved, 1 + 2 * torch.rand(side**2, 1)), dim=1)[None]
 
 
 LEVELS = [(200, 304), (100, 152), (50, 76), (25, 38), (13, 19)]

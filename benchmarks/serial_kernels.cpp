@@ -1,10 +1,13 @@
 // NMS and RoIAlign as single-threaded loops, in the order of work that torchvision publishes for its
-// CPU operators (https://github.com/pytorch/vision, BSD-3-Clause), written anew for the benchmark:
-// torchvision itself cannot be installed beside this package.
+// CPU operators (https://github.com/pytorch/vision, BSD-3-Clause), and points to pictures in that of
+// PyTorch3D's (https://github.com/facebookresearch/pytorch3d, BSD-3-Clause), written anew for the
+// benchmark: neither can be installed beside this package.
 #include <torch/extension.h>
 
 #include <algorithm>
 #include <cmath>
+#include <queue>
+#include <tuple>
 #include <vector>
 
 // Visit boxes by decreasing score; mark every later box that overlaps too much.
@@ -127,8 +130,46 @@ torch::Tensor roi_align_backward(const torch::Tensor& gradient, const torch::Ten
   return result;
 }
 
+// Every pixel asks every point, keeps the nearest in z, and composites them from front to back.
+torch::Tensor splat_points(const torch::Tensor& points, const torch::Tensor& features, int64_t size,
+                           double radius, int64_t most) {
+  const int64_t batch = features.size(0), channels = features.size(1), n = features.size(2);
+  auto out = torch::zeros({batch, channels, size, size});
+  const auto p = points.accessor<float, 3>();
+  const auto f = features.accessor<float, 3>();
+  auto o = out.accessor<float, 4>();
+  const float r2 = radius * radius;
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t y = 0; y < size; ++y) {
+      for (int64_t x = 0; x < size; ++x) {
+        std::priority_queue<std::tuple<float, int64_t, float>> queue;
+        for (int64_t i = 0; i < n; ++i) {
+          if (p[b][i][2] < 0) continue;
+          const float dx = p[b][i][0] - x, dy = p[b][i][1] - y, d2 = dx * dx + dy * dy;
+          if (d2 >= r2) continue;
+          queue.emplace(p[b][i][2], i, d2);
+          if (static_cast<int64_t>(queue.size()) > most) queue.pop();
+        }
+        std::vector<std::tuple<float, int64_t, float>> near(queue.size());
+        for (auto place = near.rbegin(); place != near.rend(); ++place) {
+          *place = queue.top();
+          queue.pop();
+        }
+        float through = 1;
+        for (const auto& [z, i, d2] : near) {
+          const float alpha = 1 - std::sqrt(std::max(d2 / r2, 1e-3f));
+          for (int64_t c = 0; c < channels; ++c) o[b][c][y][x] += through * alpha * f[b][c][i];
+          through *= 1 - alpha;
+        }
+      }
+    }
+  }
+  return out;
+}
+
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
   module.def("nms", &nms);
+  module.def("splat_points", &splat_points);
   module.def("roi_align", &roi_align);
   module.def("roi_align_backward", &roi_align_backward);
 }

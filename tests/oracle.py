@@ -27,6 +27,7 @@ __all__ = [
     "formula_images",
     "formula_tensor",
     "formula_value",
+    "generative_golden",
     "goldens",
     "less_supervision_golden",
     "model_golden",
@@ -78,6 +79,11 @@ def video_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
 def less_supervision_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Meta data and numbers of one golden of part 5; see `oracles/less_supervision/README.md`."""
     return _golden("less_supervision", name)
+
+
+def generative_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Meta data and numbers of one golden of part 6; see `oracles/generative/README.md`."""
+    return _golden("generative", name)
 
 
 def _golden(folder: str, name: str) -> tuple[dict, dict[str, np.ndarray]]:

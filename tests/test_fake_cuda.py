@@ -46,6 +46,7 @@ STOPS = {
     "paste_masks": "pastes each mask into the pixels of its box",
     "roi_pool": "takes as many pixels as the boxes are large",
     "soft_nms": ROWS,
+    "splat_points": ROWS,
     "average_precision": "refuses recalls that fall",
     "bootstrap_interval": "returns Python's numbers",
     "coco_average_precision": "works in NumPy",

@@ -24,6 +24,7 @@ from cvcourse.ops.log_spectrum import log_spectrum
 from cvcourse.ops.masks_to_boxes import masks_to_boxes
 from cvcourse.ops.match_anchors import match_anchors
 from cvcourse.ops.max_unpool import max_unpool
+from cvcourse.ops.move_points import move_points
 from cvcourse.ops.multiscale_roi_align import fpn_level, multiscale_roi_align
 from cvcourse.ops.nms import batched_nms, nms
 from cvcourse.ops.paste_masks import paste_masks
@@ -34,6 +35,7 @@ from cvcourse.ops.roi_align import roi_align
 from cvcourse.ops.roi_pool import roi_pool
 from cvcourse.ops.separable_convolution import separable_convolution
 from cvcourse.ops.soft_nms import soft_nms
+from cvcourse.ops.splat_points import splat_points
 from cvcourse.ops.warp import warp, warp_is_inside
 from cvcourse.ops.wls_filter import split_frequencies, wls_filter
 from cvcourse.ops.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
@@ -74,6 +76,7 @@ __all__ = [
     "match_anchors",
     "max_unpool",
     "motion_kernel",
+    "move_points",
     "multiscale_roi_align",
     "nms",
     "paste_masks",
@@ -86,6 +89,7 @@ __all__ = [
     "separable_convolution",
     "sharpen_depth",
     "soft_nms",
+    "splat_points",
     "split_frequencies",
     "split_illumination",
     "warp",

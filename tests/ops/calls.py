@@ -20,6 +20,8 @@ def calls(dtype=torch.float32):
     other = torch.rand(2, 3, 8, 10).to(dtype)
     kernel = torch.rand(3, 5).to(dtype)
     alpha, depth = torch.rand(2, 1, 8, 10).to(dtype), 1 + 4 * torch.rand(2, 8, 10).to(dtype)
+    eye = torch.eye(3, dtype=dtype).expand(2, 3, 3)
+    spots = torch.rand(2, 9, 3).to(dtype) * torch.tensor([10, 8, 3], dtype=dtype)
     pyramid = [torch.rand(2, n, m).to(dtype) for n, m in ((7, 10), (4, 5), (2, 3))]
     return {
         "add_reflection": ((image, other, kernel / 8), {}),
@@ -57,6 +59,7 @@ def calls(dtype=torch.float32):
         "match_anchors": ((iou, 0.7, 0.3), {"allow_low_quality": True}),
         "max_unpool": ((coarse, where, 2), {}),
         "motion_kernel": ((4.5, 0.7), like),
+        "move_points": ((depth, eye * 9, torch.eye(4, dtype=dtype).expand(2, 4, 4)), {}),
         "multiscale_roi_align": (([image, coarse], listed, [(16, 20), (16, 18)], 3), {}),
         "nms": ((boxes, scores, 0.3), {}),
         "polygons_to_masks": ((3 * torch.rand(2, 5, 2).to(dtype) * 4, (9, 12)), {}),
@@ -69,6 +72,7 @@ def calls(dtype=torch.float32):
         "separable_convolution": ((image, *torch.randn(2, 2, 3, 6, 8).to(dtype)), {}),
         "sharpen_depth": ((depth,), {"windows": (5, 3)}),
         "soft_nms": ((boxes, scores), {}),
+        "splat_points": ((spots, torch.rand(2, 3, 9).to(dtype), (8, 10)), {"radius": 1.5}),
         "split_frequencies": ((image,), {}),
         "split_illumination": ((image,), {"sigma": 1.5}),
         "warp": ((image, flow), {}),

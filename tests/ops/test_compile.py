@@ -15,6 +15,7 @@ NOT_ONE_GRAPH = {
     "paste_masks": "the part of the image that a mask covers depends on its box",
     "remove_small_boxes": "how many boxes stay depends on values; recent PyTorch allows it",
     "roi_pool": "the number of pixels in a cell depends on the size of the box",
+    "splat_points": "how many points a pixel sees depends on values",
     "soft_nms": "how many boxes stay depends on values",
 }
 GRAPHS = sorted(set(calls()) - set(NOT_ONE_GRAPH))
