@@ -29,9 +29,21 @@ default_role = "py:obj"  # `names` in docstrings lead to their pages
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # widgets are still pictures here
 nb_merge_streams = True
-myst_enable_extensions = ["amsmath", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = [
+    "amsmath",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "strikethrough",
+]
 myst_heading_anchors = 3
-suppress_warnings = ["myst.header", "mystnb.mime_priority", "mystnb.unknown_mime_type"]
+suppress_warnings = [
+    "myst.header",
+    "myst.strikethrough",
+    "mystnb.mime_priority",
+    "mystnb.unknown_mime_type",
+]
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -25,7 +25,11 @@ def assemble(source: Path = SOURCE) -> dict[str, str]:
     shutil.copytree(ROOT / "docs", source)
     shutil.copy(ROOT / "docs" / "answers.png", source / "_static" / "answers.png")
     cards = read_cards()
-    made = {card.number: lessons.write_lesson(card, source) for card in cards}
+    names = reference.public_names()
+    made = {
+        card.number: lessons.write_lesson(card, source, cards, reference.code_of(card, names))
+        for card in cards
+    }
     (source / "lessons" / "index.md").write_text(overview.lesson_index(cards), encoding="utf-8")
     reference.write_reference(source, cards)
     for name, page in PAGES.items():

@@ -87,6 +87,18 @@ def part_of(card: str, name: str) -> str:
     return found[1].strip() if found else ""
 
 
+def linked(text: str, cards: list["Card"]) -> str:
+    """The card's text with the lessons that should come before as links to their pages."""
+    before, names = part_of(text, "Before"), {card.number: card.path.name for card in cards}
+    told = set(lessons_in(before)) & names.keys()
+    link = re.sub(
+        r"(?<![\w.])(\d\d[a-z]?)(?![\w%])",
+        lambda found: f"[{found[1]}]({names[found[1]]})" if found[1] in told else found[1],
+        before,
+    )
+    return text.replace(before, link) if before else text
+
+
 def lessons_in(text: str) -> tuple[str, ...]:
     """The numbers that follow the word lesson: "Lessons 02 (boxes), 03 and 05" has three."""
     found = []

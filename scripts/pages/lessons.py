@@ -12,16 +12,23 @@ from pathlib import Path
 from PIL import Image
 
 from scripts import executed
-from scripts.pages.cards import Card
+from scripts.pages.cards import Card, linked
 from scripts.pages.links import BINDER, COLAB, repository_links
 
 FIGURE = re.compile(r'<img src="data:image/png;base64,(?P<data>[^"]+)"(?P<rest>[^>]*)>')
 WIDGET = "application/vnd.jupyter.widget-view+json"
+DOORS = (
+    "Colab and Binder install the course by themselves; a CPU is enough. A downloaded notebook "
+    "needs the course: <code>git clone</code> its repository, then <code>make lab</code>."
+)
 LARGE = 150_000  # bytes; a larger PNG becomes a WebP
 
 
-def write_lesson(card: Card, source: Path) -> dict:
-    """Write `source/lessons/NN_topic.ipynb` and its figures; what the gallery and the log need."""
+def write_lesson(card: Card, source: Path, cards: list[Card], code: str) -> dict:
+    """Write `source/lessons/NN_topic.ipynb` and its figures; what the gallery and the log need.
+
+    `code`: the section that leads to the reference.
+    """
     state = executed.state(card.path)
     path = card.path if state == "missing" else executed.executed(card.path)
     notebook = json.loads(path.read_text(encoding="utf-8"))
@@ -36,8 +43,11 @@ def write_lesson(card: Card, source: Path) -> dict:
             cell["metadata"] = {}
         else:
             cell["source"] = repository_links("".join(cell["source"]), card.path.parent)
-    notebook["cells"][:1] = first_cells(card, notebook["cells"][0], record, state)
-    notebook["cells"].append(markdown("claims", claims_table(record)))
+    notebook["cells"][:1] = first_cells(cards, card, notebook["cells"][0], record, state)
+    if code:
+        notebook["cells"].append(markdown("reference", code))
+    if record is not None and state == "fresh":
+        notebook["cells"].append(markdown("claims", claims_table(record)))
     notebook["metadata"].pop("widgets", None)
     page = source / f"{card.page}.ipynb"
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +119,9 @@ class Figures:
         return {"output_type": "display_data", "metadata": {}, "data": {"text/html": text}}
 
 
-def first_cells(card: Card, cell: dict, record: dict | None, state: str) -> list[dict]:
+def first_cells(
+    cards: list[Card], card: Card, cell: dict, record: dict | None, state: str
+) -> list[dict]:
     """The card, with buttons and the measured time under its title."""
     title, _, rest = "".join(cell["source"]).partition("\n")
     notes = {
@@ -128,8 +140,10 @@ def first_cells(card: Card, cell: dict, record: dict | None, state: str) -> list
             ("Download", f"../_static/notebooks/{card.path.name}", " download"),
         )
     )
-    row = f'<div class="lesson-buttons">{buttons}</div>\n{notes[state]}\n{measured(record)}'
-    return [markdown("card-1", f"{title}\n\n{row}\n\n{rest.strip()}")]
+    row = f'<div class="lesson-buttons">{buttons}</div>\n<p class="lesson-measured">{DOORS}</p>'
+    shown = measured(record if state == "fresh" else None)
+    rest = linked(rest.strip(), cards)
+    return [markdown("card-1", f"{title}\n\n{row}\n{notes[state]}\n{shown}\n\n{rest}")]
 
 
 def markdown(name: str, text: str) -> dict:
@@ -148,11 +162,9 @@ def measured(record: dict | None) -> str:
     return f'<p class="lesson-measured">Last run: {"; ".join(filter(None, told))}.</p>'
 
 
-def claims_table(record: dict | None) -> str:
+def claims_table(record: dict) -> str:
     """The claims of the lesson's last run with their numbers, as a table."""
     head = "## What the last run checked\n\n"
-    if record is None:
-        return head + "This lesson has left no record: run it, and build the site again."
     rows = ["| claim | numbers | verdict |", "|---|---|---|"]
     for claim in record["claims"]:
         verdict = "skipped" if "skipped" in claim else "holds" if claim["holds"] else "does not"

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from scripts.pages.cards import ROOT, Card
+from scripts.pages.links import SOURCE
 from scripts.pages.reference import arxiv_link, lesson_links
 
 TRACKS = {
@@ -46,13 +47,15 @@ def lesson_index(cards: list[Card]) -> str:
             lines += [
                 f"## {part}",
                 "",
-                "| lesson | question | before | hours |",
-                "|---|---|---|---|",
+                "| lesson | question | teaches | before | hours |",
+                "|---|---|---|---|---|",
             ]
         needs = ", ".join(card.needs) or "–"
         question = card.question.replace("|", "\\|").replace("\n", " ")
         link = f"{{doc}}`{card.number} · {card.title} </{card.page}>`"
-        lines.append(f"| {link} | {question} | {needs} | {card.minutes / 60:.1f} |")
+        taught = "; ".join(name for name, row in systems().items() if card.number in row["lessons"])
+        told = f"| {link} | {question} | {taught or '–'} | {needs} | {card.minutes / 60:.1f} |"
+        lines.append(told)
         following = [c for c in cards if c.number > card.number]
         if not following or following[0].part != part:
             lines.append("")
@@ -170,21 +173,40 @@ def teacher_tables(cards: list[Card]) -> str:
         work = sum(sum(c.exercises) for c in group) / 60
         numbers = ", ".join(c.number for c in group)
         lines.append(f"| {part} | {numbers} | {reading:.1f} | {work:.1f} | {reading + work:.1f} |")
-    lines.append(f"| **all** | {len(cards)} | | | **{hours(cards)}** |")
+    reading = sum(c.reading + c.running for c in cards) / 60
+    work = sum(sum(c.exercises) for c in cards) / 60
+    lines.append(f"| **all** | {len(cards)} | {reading:.0f} | {work:.0f} | **{hours(cards)}** |")
     lines += ["", f"## A plan of {WEEKS} weeks", "", "The lessons that are there, in order, dealt"]
-    lines += ["out evenly by their hours.", "", "| week | lessons | hours |", "|---|---|---|"]
+    lines += ["out evenly by their hours; a week's assignments are those of its lessons.", ""]
+    lines += ["| week | lessons | assignments | hours |", "|---|---|---|---|"]
     for week, group in enumerate(weeks(cards), start=1):
-        lines.append(
-            f"| {week} | {lesson_links(group)} | {sum(c.minutes for c in group) / 60:.1f} |"
-        )
+        work = "<br>".join(assignment_link(c) for c in group if assignment_of(c)) or "–"
+        time = sum(c.minutes for c in group) / 60
+        lines.append(f"| {week} | {lesson_links(group, titles=True)} | {work} | {time:.1f} |")
     lines += ["", "## Shorter tracks", ""]
     by_number = {card.number: card for card in cards}
+    planned = []
     for track, numbers in TRACKS.items():
         there = [by_number[n] for n in numbers if n in by_number]
         missing = [n for n in numbers if n not in by_number]
-        more = f" Being written: {', '.join(missing)}." if missing else ""
-        lines += [f"**{track}** ({hours(there)}): {lesson_links(there)}.{more}", ""]
+        if len(missing) >= len(there):
+            planned.append(track)
+            continue
+        more = f"Being written: {', '.join(missing)}." if missing else ""
+        lines += [f"**{track}** ({hours(there)}). {more}", "", lesson_links(there, titles=True), ""]
+    if planned:
+        lines += [f"Planned, when their lessons are there: {', '.join(planned)}.", ""]
     return "\n".join(lines)
+
+
+def assignment_of(card: Card) -> Path | None:
+    """The notebook that students get, of the lesson's assignment."""
+    return next((ROOT / "assignments" / "release").glob(f"{card.number}_*/*.ipynb"), None)
+
+
+def assignment_link(card: Card) -> str:
+    path = assignment_of(card)
+    return f"[{path.stem}]({SOURCE}/{path.relative_to(ROOT).as_posix()})"
 
 
 def weeks(cards: list[Card], count: int = WEEKS) -> list[list[Card]]:

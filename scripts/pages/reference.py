@@ -13,6 +13,7 @@ from scripts.pages.cards import ROOT, Card
 from scripts.pages.links import SOURCE
 
 WING = ("losses", "metrics", "ops", "models", "methods")
+PREPARATION = "/import/conventions.md#how-detectors-prepare-pictures"
 ARXIV = re.compile(r"(?<![\d.])(\d{4}\.\d{4,5})(?!\d)")
 
 
@@ -126,8 +127,18 @@ def used_in(name: Name, cards: list[Card]) -> list[Card]:
     ]
 
 
-def lesson_links(cards: list[Card]) -> str:
+def lesson_links(cards: list[Card], *, titles: bool = False) -> str:
+    """Numbers of lessons that lead to their pages, or numbers with titles, one below the other."""
+    if titles:
+        links = [f"{{doc}}`{card.number} · {card.title} </{card.page}>`" for card in cards]
+        return "<br>".join(links)
     return ", ".join(f"{{doc}}`{card.number} </{card.page}>`" for card in cards)
+
+
+def code_of(card: Card, names: list[Name]) -> str:
+    """The section of a lesson's page that leads to the reference of what its code uses."""
+    used = [f"- {{doc}}`{n.short} </{n.page}>`: {n.summary}" for n in names if n.short in card.uses]
+    return "\n".join(["## Reference code of this lesson", "", *used]) if used else ""
 
 
 def arxiv_link(number: str) -> str:
@@ -163,7 +174,9 @@ def object_page(name: Name, cards: list[Card]) -> str:
     if isinstance(name.object, dict):
         lines += [f"- `{key}`: {value}" for key, value in name.object.items()] + [""]
     lessons = used_in(name, cards)
-    facts = [f"- **Used in lesson** {lesson_links(lessons)}"] if lessons else []
+    facts = [f"- **Used in lesson** {lesson_links(lessons, titles=True)}"] if lessons else []
+    if "`ImagePreparation`" in (name.object.__doc__ or ""):
+        facts += [f"- **Pictures** are prepared as [the conventions]({PREPARATION}) tell"]
     if name.papers:
         facts += [f"- **Paper** {', '.join(map(arxiv_link, name.papers))}"]
     if name.kind != "data":

@@ -31,6 +31,14 @@ def test_prerequisites(text, numbers):
     assert cards.lessons_in(text) == numbers
 
 
+def test_lessons_before_are_links_and_other_numbers_are_not():
+    there = [cards.read_card(path) for path in LESSONS if path.stem == "02_boxes"]
+    text = "# 04\n\n**Before** Lessons 02 (boxes, 12 %) and 99.\n\nIn 02 minutes."
+    assert cards.linked(text, there) == (
+        "# 04\n\n**Before** Lessons [02](02_boxes.ipynb) (boxes, 12 %) and 99.\n\nIn 02 minutes."
+    )
+
+
 def test_used():
     code = (
         "from cvcourse import ops\nfrom cvcourse.losses.dice import dice_loss as d\n"

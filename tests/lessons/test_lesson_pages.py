@@ -9,6 +9,7 @@ from PIL import Image
 
 from scripts.pages import lessons, links
 from scripts.pages.__main__ import fill
+from scripts.pages.cards import read_card
 from tests.lessons.notebooks import ROOT
 
 
@@ -90,7 +91,22 @@ def test_numbers_of_claims(claim, told):
 def test_claims_table():
     record = {"claims": [{"sentence": "a | b", "holds": True, "better": 2, "than": 1}]}
     assert lessons.claims_table(record).endswith("| a \\| b | 2 > 1 | holds |")
-    assert "left no record" in lessons.claims_table(None)
+
+
+@pytest.mark.parametrize("state", ["fresh", "stale", "missing"])
+def test_numbers_of_another_version_are_not_shown(state, tmp_path, monkeypatch):
+    card = read_card(ROOT / "lessons" / "04_one_stage.ipynb")
+    claim = {"sentence": "focal", "holds": True, "better": 2, "than": 1}
+    record = {"claims": [claim], "seconds": 1, "device": "cpu", "scale": "small"}
+    record |= {"started": "2026-11-29T00:00:00", "versions": {"torch": "2"}}
+    monkeypatch.setattr(lessons.executed, "state", lambda path: state)
+    monkeypatch.setattr(lessons.executed, "executed", lambda path: path)
+    monkeypatch.setattr(lessons.executed, "record", lambda path: record)
+    lessons.write_lesson(card, tmp_path, [card], "## Reference code of this lesson")
+    page = (tmp_path / f"{card.page}.ipynb").read_text(encoding="utf-8")
+    assert ("What the last run checked" in page) == (state == "fresh")
+    assert ("Last run: 1 seconds" in page) == (state == "fresh")
+    assert page.count("Reference code of this lesson") == 1
 
 
 def test_links_lead_to_pages_or_to_the_source():

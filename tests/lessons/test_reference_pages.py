@@ -89,3 +89,20 @@ def test_weeks_hold_every_lesson_once():
     weeks = overview.weeks(all_cards)
     assert len(weeks) == overview.WEEKS
     assert [card for week in weeks for card in week] == all_cards
+
+
+def test_a_lesson_leads_to_the_code_that_it_uses():
+    card = cards.read_card(next(path for path in LESSONS if path.stem == "04_one_stage"))
+    section = reference.code_of(card, reference.public_names())
+    assert "{doc}`losses.sigmoid_focal_loss </import/api/cvcourse.losses.sigmoid_focal_loss>`" in (
+        section
+    )
+    assert "losses.dice_loss" not in section
+
+
+def test_teachers_see_titles_assignments_and_no_track_without_lessons():
+    some = [cards.read_card(path) for path in LESSONS if path.stem[:2] in ("00", "02", "04")]
+    told = overview.teacher_tables(some)
+    assert "{doc}`04 · One stage, and the class imbalance </lessons/04_one_stage>`" in told
+    assert "assignments/release/02_boxes/02_boxes.ipynb" in told
+    assert "Generative models" in told.partition("Planned")[2]
