@@ -65,6 +65,13 @@ def of_losses():
         yield name, partial(function, *make())
     extractor = losses.FeatureExtractor(nn.Sequential(nn.Conv2d(3, 4, 3)), ["0"])
     yield "FeatureExtractor", partial(extractor, torch.rand(1, 3, 8, 8))
+    x, y = torch.rand(2, 3, requires_grad=True), torch.rand(2, 3, 1, 1)
+    graph = torch.enable_grad()
+    yield "r1_penalty", graph(lambda: losses.r1_penalty(x.square().sum(1), x).detach())
+    lengths = graph(lambda: losses.path_lengths(x.square()[..., None, None], x, y).detach())
+    yield "path_lengths", lengths
+    mean = torch.rand(()), torch.rand(2)
+    yield "path_length_penalty", partial(losses.path_length_penalty, *mean[::-1])
     weights = {"alpha": [1.0, 2.0, 3.0]}
     pair = torch.randn(6, 3), torch.arange(6) % 3
     yield "softmax_focal_loss, weighted", partial(losses.softmax_focal_loss, *pair, **weights)
@@ -182,4 +189,4 @@ def test_losses_of_points(default):
 def test_every_public_name_is_here():
     named = {name.split(": ")[1].split(",")[0] for name in FUNCTIONS}
     public = {*losses.__all__, *metrics.__all__, *ops.__all__}
-    assert public - named - MADE_ANEW == {"HintRegressor"}  # layers of PyTorch's, in a row
+    assert public - named - MADE_ANEW == {"HintRegressor", "PathLengthPenalty"}  # kinds

@@ -14,12 +14,28 @@ from cvcourse.losses.distance_weighted import mine_distance_weighted
 from cvcourse.losses.distillation import distillation_loss
 from cvcourse.losses.downscale import downscale_loss
 from cvcourse.losses.feature_extractor import FeatureExtractor
+from cvcourse.losses.gan import (
+    hinge_gan_loss,
+    least_squares_gan_loss,
+    non_saturating_gan_loss,
+    wasserstein_gan_loss,
+)
 from cvcourse.losses.geodesic_cross import geodesic_cross_loss
 from cvcourse.losses.gradient import gradient_loss
+from cvcourse.losses.gradient_penalties import (
+    PathLengthPenalty,
+    path_length_penalty,
+    path_lengths,
+    r1_penalty,
+)
 from cvcourse.losses.gram import gram_matrix, style_loss
 from cvcourse.losses.hard_negatives import mine_hard_negatives
 from cvcourse.losses.hint import HintRegressor, hint_loss
 from cvcourse.losses.info_nce import info_nce_loss
+from cvcourse.losses.information_bound import (
+    categorical_information_bound,
+    gaussian_information_bound,
+)
 from cvcourse.losses.label_relaxation import label_relaxation_loss
 from cvcourse.losses.lovasz_hinge import lovasz_hinge_loss
 from cvcourse.losses.lovasz_softmax import lovasz_softmax_loss
@@ -27,7 +43,6 @@ from cvcourse.losses.margin import margin_loss
 from cvcourse.losses.matting import (
     alpha_gradient_loss,
     composition_loss,
-    least_squares_gan_loss,
     normalized_l1_loss,
 )
 from cvcourse.losses.mimic import mimic_loss
@@ -47,9 +62,11 @@ from cvcourse.losses.triplet_margin import triplet_margin_loss
 __all__ = [
     "FeatureExtractor",
     "HintRegressor",
+    "PathLengthPenalty",
     "alpha_gradient_loss",
     "batch_all_triplet_loss",
     "batch_hard_triplet_loss",
+    "categorical_information_bound",
     "circle_loss",
     "complete_box_iou_loss",
     "composition_loss",
@@ -59,10 +76,12 @@ __all__ = [
     "distillation_loss",
     "downscale_loss",
     "edge_aware_smoothness_loss",
+    "gaussian_information_bound",
     "generalized_box_iou_loss",
     "geodesic_cross_loss",
     "gradient_loss",
     "gram_matrix",
+    "hinge_gan_loss",
     "hint_loss",
     "info_nce_loss",
     "label_relaxation_loss",
@@ -76,11 +95,15 @@ __all__ = [
     "mine_hard_negatives",
     "mine_semi_hard",
     "multiscale_epe_loss",
+    "non_saturating_gan_loss",
     "normalized_l1_loss",
     "nt_xent_loss",
     "pairwise_contrastive_loss",
+    "path_length_penalty",
+    "path_lengths",
     "perceptual_loss",
     "prototypical_loss",
+    "r1_penalty",
     "rebalanced_cross_entropy_loss",
     "sigmoid_focal_loss",
     "soft_dice_score",
@@ -89,4 +112,5 @@ __all__ = [
     "supcon_loss",
     "total_variation",
     "triplet_margin_loss",
+    "wasserstein_gan_loss",
 ]

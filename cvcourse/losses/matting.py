@@ -109,19 +109,3 @@ def composition_loss(
     alpha = (at_least_float32(alpha) + 1) / 2
     f, b = at_least_float32(foreground), at_least_float32(background)
     return normalized_l1_loss(composite(alpha, f, b), image, mask)
-
-
-def least_squares_gan_loss(scores: Float[Tensor, "batch *scores"], real: bool) -> Float[Tensor, ""]:
-    """Mean squared distance of a discriminator's scores to 1 for real, to 0 for made pictures.
-
-    The generator wants its pictures to be real. For several scales, take the mean of their losses.
-
-    **Conventions**: an empty batch gives 0. Half precision is computed and returned in float32.
-
-    Raises ValueError for scores that are not floating point.
-
-    Reference: Mao et al., Least Squares Generative Adversarial Networks, 2016, arXiv:1611.04076.
-    """
-    check_floating("scores", scores)
-    error = (at_least_float32(scores) - float(real)).square()
-    return error.mean() if error.numel() else error.sum()

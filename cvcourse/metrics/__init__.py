@@ -9,6 +9,7 @@ from cvcourse.metrics.coco_average_precision import coco_average_precision
 from cvcourse.metrics.confusion_matrix import confusion_matrix
 from cvcourse.metrics.delta_accuracy import delta_accuracy
 from cvcourse.metrics.endpoint_error import endpoint_error, flow_outlier_rate
+from cvcourse.metrics.frechet_distance import frechet_distance
 from cvcourse.metrics.match_detections import match_detections
 from cvcourse.metrics.mean_average_precision_at_r import mean_average_precision_at_r
 from cvcourse.metrics.mean_iou import mean_iou
@@ -30,6 +31,7 @@ __all__ = [
     "delta_accuracy",
     "endpoint_error",
     "flow_outlier_rate",
+    "frechet_distance",
     "match_detections",
     "mean_average_precision_at_r",
     "mean_iou",

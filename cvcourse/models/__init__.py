@@ -54,6 +54,11 @@ from cvcourse.models.embedding import (
     TransformationClassifier,
     episode_labels,
 )
+from cvcourse.models.generative import (
+    InfoGANDiscriminator,
+    InfoGANGenerator,
+    InfoGANOutput,
+)
 from cvcourse.models.instances import (
     MaskRCNN,
     PointRendMaskHead,
@@ -163,6 +168,9 @@ __all__ = [
     "GraphConvolution",
     "HoleDiscriminator",
     "ICNet",
+    "InfoGANDiscriminator",
+    "InfoGANGenerator",
+    "InfoGANOutput",
     "LabelGuidance",
     "LastLevelP6P7",
     "LayerFusion",

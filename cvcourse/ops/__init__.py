@@ -24,6 +24,7 @@ from cvcourse.ops.log_spectrum import log_spectrum
 from cvcourse.ops.masks_to_boxes import masks_to_boxes
 from cvcourse.ops.match_anchors import match_anchors
 from cvcourse.ops.max_unpool import max_unpool
+from cvcourse.ops.modulated_conv2d import modulated_conv2d
 from cvcourse.ops.move_points import move_points
 from cvcourse.ops.multiscale_roi_align import fpn_level, multiscale_roi_align
 from cvcourse.ops.nms import batched_nms, nms
@@ -36,6 +37,7 @@ from cvcourse.ops.roi_pool import roi_pool
 from cvcourse.ops.separable_convolution import separable_convolution
 from cvcourse.ops.soft_nms import soft_nms
 from cvcourse.ops.splat_points import splat_points
+from cvcourse.ops.upfirdn2d import upfirdn2d
 from cvcourse.ops.warp import warp, warp_is_inside
 from cvcourse.ops.wls_filter import split_frequencies, wls_filter
 from cvcourse.ops.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
@@ -75,6 +77,7 @@ __all__ = [
     "masks_to_boxes",
     "match_anchors",
     "max_unpool",
+    "modulated_conv2d",
     "motion_kernel",
     "move_points",
     "multiscale_roi_align",
@@ -92,6 +95,7 @@ __all__ = [
     "splat_points",
     "split_frequencies",
     "split_illumination",
+    "upfirdn2d",
     "warp",
     "warp_is_inside",
     "wls_filter",

@@ -31,6 +31,7 @@ LOSSES = {
     ),
     "batch_all_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "batch_hard_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
+    "categorical_information_bound": lambda: (torch.randn(6, 4), torch.arange(6) % 4),
     "circle_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "complete_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
     "composition_loss": lambda: (
@@ -52,10 +53,12 @@ LOSSES = {
     ),
     "downscale_loss": lambda: tuple(torch.rand(2, 3, 2, 6, 5)),
     "edge_aware_smoothness_loss": lambda: (torch.rand(2, 1, 6, 5), torch.rand(2, 3, 6, 5)),
+    "gaussian_information_bound": lambda: tuple(torch.randn(3, 6, 2)),
     "generalized_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
     "geodesic_cross_loss": lambda: (torch.randn(2, 4, 6),),
     "gradient_loss": lambda: (*torch.rand(2, 2, 3, 6, 5), 1, torch.rand(2, 1, 6, 5) < 0.8, 2),
     "gram_matrix": lambda: (torch.randn(2, 3, 4, 5),),
+    "hinge_gan_loss": lambda: (torch.randn(2, 1, 4, 4), True),
     "hint_loss": lambda: (torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)),
     "info_nce_loss": lambda: (torch.randn(6, 8), torch.randn(6, 8)),
     "label_relaxation_loss": maps,
@@ -83,6 +86,7 @@ LOSSES = {
         [torch.randn(2, 2, 4, 6), torch.randn(2, 2, 2, 3)],
         torch.randn(2, 2, 8, 12),
     ),
+    "non_saturating_gan_loss": lambda: (torch.randn(2, 1, 4, 4), True),
     "normalized_l1_loss": lambda: (
         torch.rand(2, 3, 6, 5),
         torch.rand(2, 3, 6, 5),
@@ -104,7 +108,10 @@ LOSSES = {
     "supcon_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "total_variation": lambda: (torch.rand(2, 3, 6, 5),),
     "triplet_margin_loss": lambda: tuple(torch.randn(3, 6, 4)),
+    "wasserstein_gan_loss": lambda: (torch.randn(2, 1, 4, 4), True),
 }
+# of networks rather than of tensors: tests/losses/test_gradient_penalties.py
+OF_GRAPHS = {"PathLengthPenalty", "path_length_penalty", "path_lengths", "r1_penalty"}
 MINERS = {
     "mine_batch_hard": lambda: (torch.randn(12, 8), labels_of(12)),
     "mine_distance_weighted": lambda: (torch.randn(12, 8), labels_of(12)),

@@ -6,7 +6,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_map
 
 from cvcourse import losses
-from tests.losses.examples import LOSSES, MINERS, MODULES, convert, leaves
+from tests.losses.examples import LOSSES, MINERS, MODULES, OF_GRAPHS, convert, leaves
 
 NOT_ONE_GRAPH = {
     "batch_all_triplet_loss": "the number of positive pairs is a shape that depends on the labels",
@@ -17,7 +17,7 @@ NOT_ONE_GRAPH = {
 
 
 def test_every_public_name_has_an_example():
-    assert sorted([*LOSSES, *MINERS, *MODULES]) == sorted(losses.__all__)
+    assert sorted([*LOSSES, *MINERS, *MODULES, *OF_GRAPHS]) == sorted(losses.__all__)
     assert set(NOT_ONE_GRAPH) < set(losses.__all__)
 
 

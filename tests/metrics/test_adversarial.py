@@ -146,6 +146,7 @@ CALLS = [
     ("delta_accuracy", (DEPTH, DEPTH, DEPTH > 1.5)),
     ("endpoint_error", (FLOW, FLOW, FLOW[:, 0] == 0)),
     ("flow_outlier_rate", (FLOW, FLOW, FLOW[:, 0] == 0)),
+    ("frechet_distance", (ITEMS[0], ITEMS[0])),
     ("match_detections", (BOXES, SCORES[:1], BOXES)),
     ("mean_average_precision_at_r", ITEMS),
     ("mean_iou", (LABELS, LABELS, 2)),

@@ -41,6 +41,7 @@ def calls(dtype):
         "delta_accuracy": lambda: metrics.delta_accuracy(*depth),
         "endpoint_error": lambda: metrics.endpoint_error(*flow),
         "flow_outlier_rate": lambda: metrics.flow_outlier_rate(*flow, pixels=1),
+        "frechet_distance": lambda: metrics.frechet_distance(embeddings, embeddings[:9] + 1),
         "match_detections": lambda: metrics.match_detections(
             found["boxes"], found["scores"], wanted["boxes"]
         ),

@@ -40,6 +40,7 @@ def inputs():
         "delta_accuracy": ((*depths, valid), {}),
         "endpoint_error": ((*flows, valid), {}),
         "flow_outlier_rate": ((*flows, valid), {}),
+        "frechet_distance": ((embeddings, embeddings[:9] + 1), {}),
         "match_detections": (
             (preds[0]["boxes"], preds[0]["scores"], wanted[0]["boxes"]),
             {"iou_threshold": 0.3},

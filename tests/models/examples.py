@@ -181,6 +181,14 @@ NETWORKS = {
         lambda: models.LabelGuidance(models.ICNet(3, width=8, depths=(1, 2, 1, 1))),
         _images,
     ),
+    "InfoGANDiscriminator": (
+        lambda: models.InfoGANDiscriminator(3, 1, side=16, widths=(4, 6, 8), head=8),
+        lambda: _images(16, 16, channels=1),
+    ),
+    "InfoGANGenerator": (
+        lambda: models.InfoGANGenerator(7, side=16, widths=(8, 6, 4)),
+        lambda: (torch.rand(2, 7),),
+    ),
     "LastLevelP6P7": (
         lambda: models.LastLevelP6P7(8, 8),
         lambda: ([_features()[2]], _features()),
@@ -322,10 +330,10 @@ def network(name: str) -> nn.Module:
     if name == "SepConvPP":  # whose kernels sum to about zero: what is divided by them is noise
         for head in (*model.vertical, *model.horizontal):
             nn.init.constant_(head[-1].bias, 0.5)
-    gain = {"Effi": 2**0.5, "Mobi": 1.0}.get(name[:4])
+    gain = {"Effi": 2**0.5, "Info": 2**0.5, "Mobi": 1.0}.get(name[:4])
     if gain is not None:  # their signal fades before their batch norms have learnt
         for layer in model.modules():
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.normal_(layer.weight, std=gain / layer.weight[0].numel() ** 0.5)
     return model
 

@@ -58,6 +58,10 @@ def calls(dtype=torch.float32):
         "masks_to_boxes": ((masks > 0.9,), {}),
         "match_anchors": ((iou, 0.7, 0.3), {"allow_low_quality": True}),
         "max_unpool": ((coarse, where, 2), {}),
+        "modulated_conv2d": (
+            (image, torch.randn(4, 3, 3, 3).to(dtype), other[:, :, 0, 0]),
+            {"up": 2},
+        ),
         "motion_kernel": ((4.5, 0.7), like),
         "move_points": ((depth, eye * 9, torch.eye(4, dtype=dtype).expand(2, 4, 4)), {}),
         "multiscale_roi_align": (([image, coarse], listed, [(16, 20), (16, 18)], 3), {}),
@@ -75,6 +79,7 @@ def calls(dtype=torch.float32):
         "splat_points": ((spots, torch.rand(2, 3, 9).to(dtype), (8, 10)), {"radius": 1.5}),
         "split_frequencies": ((image,), {}),
         "split_illumination": ((image,), {"sigma": 1.5}),
+        "upfirdn2d": ((image,), {"up": 2}),
         "warp": ((image, flow), {}),
         "warp_is_inside": ((flow,), {}),
         "wls_filter": ((depth / 5,), {}),
