@@ -52,6 +52,7 @@ STOPS = {
     "coco_average_precision": "works in NumPy",
     "coco_average_precision of masks": "works in NumPy",
     "confusion_matrix": LABELS,
+    "cross_modal_recall": "refuses embeddings that are not finite",
     "match_detections": "refuses scores of nan",
     "mean_average_precision_at_r": "refuses embeddings that are not finite",
     "mean_iou": LABELS,

@@ -2,12 +2,17 @@
 
 from cvcourse.losses.batch_all import batch_all_triplet_loss
 from cvcourse.losses.batch_hard import batch_hard_triplet_loss, mine_batch_hard
+from cvcourse.losses.batch_nuclear_norm import (
+    batch_nuclear_norm_loss,
+    fast_batch_nuclear_norm_loss,
+)
 from cvcourse.losses.box_iou import (
     complete_box_iou_loss,
     distance_box_iou_loss,
     generalized_box_iou_loss,
 )
 from cvcourse.losses.circle import circle_loss
+from cvcourse.losses.consistency import consistency_loss
 from cvcourse.losses.contrastive import contrastive_loss
 from cvcourse.losses.dice import dice_loss, soft_dice_score
 from cvcourse.losses.distance_weighted import mine_distance_weighted
@@ -66,16 +71,19 @@ __all__ = [
     "alpha_gradient_loss",
     "batch_all_triplet_loss",
     "batch_hard_triplet_loss",
+    "batch_nuclear_norm_loss",
     "categorical_information_bound",
     "circle_loss",
     "complete_box_iou_loss",
     "composition_loss",
+    "consistency_loss",
     "contrastive_loss",
     "dice_loss",
     "distance_box_iou_loss",
     "distillation_loss",
     "downscale_loss",
     "edge_aware_smoothness_loss",
+    "fast_batch_nuclear_norm_loss",
     "gaussian_information_bound",
     "generalized_box_iou_loss",
     "geodesic_cross_loss",

@@ -11,9 +11,21 @@ from cvcourse.methods.background_matting import (
     supervised_matting_losses,
 )
 from cvcourse.methods.blur_estimation import BlurEstimate, Memory, estimate_blur
+from cvcourse.methods.clusterfit import clusterfit_labels
+from cvcourse.methods.clustering import (
+    UniformClusterSampler,
+    k_means,
+    repair_empty_clusters,
+    whiten,
+)
 from cvcourse.methods.colorization import annealed_mean, encode_colors, rebalancing_weights
 from cvcourse.methods.context_encoder import cut_centre, filling_loss
 from cvcourse.methods.context_prediction import context_pairs, drop_colors, project_colors
+from cvcourse.methods.deepcluster import (
+    deepcluster_labels,
+    normalized_mutual_information,
+    reset_classifier,
+)
 from cvcourse.methods.domain_randomization import AutomaticDomainRandomization, Boundary
 from cvcourse.methods.episodes import EpisodeSampler
 from cvcourse.methods.grnn import grnn
@@ -42,6 +54,9 @@ from cvcourse.methods.limited_context_inpainting import (
     warp_smoothly,
 )
 from cvcourse.methods.matting_inputs import perturb_background, rough_segmentation
+from cvcourse.methods.mean_teacher import MeanTeacher, update_average
+from cvcourse.methods.moco import MoCo
+from cvcourse.methods.noisy_student import noisy_student_loss, select_pseudo_labels
 from cvcourse.methods.obstruction_removal import (
     Layers,
     aligned_mean,
@@ -50,6 +65,7 @@ from cvcourse.methods.obstruction_removal import (
     translate,
 )
 from cvcourse.methods.parallel_pipeline import DepthParallel, Schedule, pipeline_schedule
+from cvcourse.methods.pirl import PIRL, shuffled_tiles
 from cvcourse.methods.pulse import (
     MappedGaussian,
     PulseResult,
@@ -58,9 +74,11 @@ from cvcourse.methods.pulse import (
     linear_cycle_then_drop,
     pulse,
 )
+from cvcourse.methods.ramps import sigmoid_rampdown, sigmoid_rampup
 from cvcourse.methods.rbm import contrastive_divergence, pretrain_layers
 from cvcourse.methods.rotation import rotate
 from cvcourse.methods.sideways import sideways
+from cvcourse.methods.simclr import SimCLR
 from cvcourse.methods.split_brain import split_brain_losses, split_brain_targets
 from cvcourse.methods.spot_artifacts import (
     drop_positions,
@@ -77,9 +95,11 @@ from cvcourse.methods.taskonomy import (
     ordinal_affinities,
     win_rates,
 )
+from cvcourse.methods.temporal_ensembling import TemporalEnsembling
 from cvcourse.methods.temporal_redundancy import DeltaLayer, delta_network
 
 __all__ = [
+    "PIRL",
     "AutomaticDomainRandomization",
     "BlurEstimate",
     "Boundary",
@@ -90,21 +110,28 @@ __all__ = [
     "Layers",
     "LimitedContext",
     "MappedGaussian",
+    "MeanTeacher",
     "Memory",
+    "MoCo",
     "PulseResult",
     "Regions",
     "Schedule",
+    "SimCLR",
     "SphericalSteps",
     "Taxonomy",
+    "TemporalEnsembling",
     "Transfer",
+    "UniformClusterSampler",
     "adapted_matting_losses",
     "aligned_mean",
     "annealed_mean",
+    "clusterfit_labels",
     "compose_flows",
     "context_pairs",
     "contrastive_divergence",
     "cut_centre",
     "cut_links",
+    "deepcluster_labels",
     "delta_network",
     "depth_edges",
     "diffuse",
@@ -123,11 +150,14 @@ __all__ = [
     "inpaint_with_networks",
     "inpainting_loss",
     "jigsaw_permutations",
+    "k_means",
     "layered_depth",
     "limited_context_batch",
     "linear_cycle_then_drop",
     "local_average",
     "make_puzzles",
+    "noisy_student_loss",
+    "normalized_mutual_information",
     "ordinal_affinities",
     "paste_patches",
     "patch_discriminator_loss",
@@ -141,12 +171,18 @@ __all__ = [
     "rebalancing_weights",
     "reconstruct_layers",
     "render_layers",
+    "repair_empty_clusters",
     "repair_loss",
+    "reset_classifier",
     "rotate",
     "rough_segmentation",
+    "select_pseudo_labels",
     "separate_layers",
     "shifted_composite",
+    "shuffled_tiles",
     "sideways",
+    "sigmoid_rampdown",
+    "sigmoid_rampup",
     "split_brain_losses",
     "split_brain_targets",
     "spotted_mask_loss",
@@ -155,6 +191,8 @@ __all__ = [
     "supervised_matting_losses",
     "thin_plate_flow",
     "translate",
+    "update_average",
     "warp_smoothly",
+    "whiten",
     "win_rates",
 ]

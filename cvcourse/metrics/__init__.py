@@ -7,6 +7,7 @@ from cvcourse.metrics.bootstrap_interval import bootstrap_interval
 from cvcourse.metrics.boundary_iou import boundary_iou
 from cvcourse.metrics.coco_average_precision import coco_average_precision
 from cvcourse.metrics.confusion_matrix import confusion_matrix
+from cvcourse.metrics.cross_modal_recall import cross_modal_recall
 from cvcourse.metrics.delta_accuracy import delta_accuracy
 from cvcourse.metrics.endpoint_error import endpoint_error, flow_outlier_rate
 from cvcourse.metrics.frechet_distance import frechet_distance
@@ -28,6 +29,7 @@ __all__ = [
     "boundary_iou",
     "coco_average_precision",
     "confusion_matrix",
+    "cross_modal_recall",
     "delta_accuracy",
     "endpoint_error",
     "flow_outlier_rate",

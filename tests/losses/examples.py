@@ -32,6 +32,7 @@ LOSSES = {
     "batch_all_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "batch_hard_triplet_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "categorical_information_bound": lambda: (torch.randn(6, 4), torch.arange(6) % 4),
+    "batch_nuclear_norm_loss": lambda: (2 * torch.randn(7, 4),),
     "circle_loss": lambda: (torch.randn(12, 8), labels_of(12)),
     "complete_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
     "composition_loss": lambda: (
@@ -41,6 +42,7 @@ LOSSES = {
         torch.rand(2, 3, 6, 5),
         (torch.rand(2, 1, 6, 5) < 0.6).float(),
     ),
+    "consistency_loss": lambda: (torch.randn(2, 4, 6), torch.randn(2, 4, 6).softmax(1)),
     "contrastive_loss": lambda: (torch.randn(6, 4), torch.randn(6, 4), torch.randint(2, (6,))),
     "dice_loss": maps,
     "distance_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
@@ -54,6 +56,7 @@ LOSSES = {
     "downscale_loss": lambda: tuple(torch.rand(2, 3, 2, 6, 5)),
     "edge_aware_smoothness_loss": lambda: (torch.rand(2, 1, 6, 5), torch.rand(2, 3, 6, 5)),
     "gaussian_information_bound": lambda: tuple(torch.randn(3, 6, 2)),
+    "fast_batch_nuclear_norm_loss": lambda: (2 * torch.randn(7, 4),),
     "generalized_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
     "geodesic_cross_loss": lambda: (torch.randn(2, 4, 6),),
     "gradient_loss": lambda: (*torch.rand(2, 2, 3, 6, 5), 1, torch.rand(2, 1, 6, 5) < 0.8, 2),

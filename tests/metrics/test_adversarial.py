@@ -143,6 +143,7 @@ CALLS = [
     ("average_precision", (torch.tensor([1.0, 0.5]), torch.tensor([0.5, 1.0]))),
     ("boundary_iou", (MAP, MAP)),
     ("confusion_matrix", (LABELS, LABELS, 2)),
+    ("cross_modal_recall", (ITEMS[0], ITEMS[0])),
     ("delta_accuracy", (DEPTH, DEPTH, DEPTH > 1.5)),
     ("endpoint_error", (FLOW, FLOW, FLOW[:, 0] == 0)),
     ("flow_outlier_rate", (FLOW, FLOW, FLOW[:, 0] == 0)),

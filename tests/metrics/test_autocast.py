@@ -38,6 +38,9 @@ def calls(dtype):
             embeddings[:, 0], generator=generator.manual_seed(0)
         ),
         "coco_average_precision": lambda: metrics.coco_average_precision(preds, target),
+        "cross_modal_recall": lambda: metrics.cross_modal_recall(
+            embeddings, embeddings.flip(1), (1, 3)
+        ),
         "delta_accuracy": lambda: metrics.delta_accuracy(*depth),
         "endpoint_error": lambda: metrics.endpoint_error(*flow),
         "flow_outlier_rate": lambda: metrics.flow_outlier_rate(*flow, pixels=1),

@@ -22,6 +22,7 @@ NOT_ONE_GRAPH = {
     "bootstrap_interval": "calls a function of the user and returns Python numbers",
     "coco_average_precision": "numpy, for lists of images of any size",
     "confusion_matrix": "checks by value that the labels are in range; bincount",
+    "cross_modal_recall": "calls recall_at_k",
     "match_detections": "a loop in the order of the scores",
     "mean_average_precision_at_r": "shapes depend on which queries have a match",
     "mean_iou": "calls confusion_matrix",

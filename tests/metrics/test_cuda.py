@@ -37,6 +37,7 @@ def inputs():
         "coco_average_precision": ((preds, wanted), {"class_metrics": True}),
         "coco_average_precision of masks": (masked, {"iou_type": "segm"}),
         "confusion_matrix": (labels.unbind(), {"num_classes": 9, "ignore_index": 3}),
+        "cross_modal_recall": ((embeddings, embeddings.flip(1), (1, 4)), {}),
         "delta_accuracy": ((*depths, valid), {}),
         "endpoint_error": ((*flows, valid), {}),
         "flow_outlier_rate": ((*flows, valid), {}),

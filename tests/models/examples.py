@@ -128,6 +128,14 @@ NETWORKS = {
         lambda: models.CrossChannelNetwork(2, 5, widths=(4, 6, 8, 8, 4), hidden=8),
         lambda: _images(33, 46, channels=2),
     ),
+    "ConvNet13": (
+        lambda: models.ConvNet13(3, widths=(4, 6, 8, 6, 4)),
+        lambda: _images(17, 22),
+    ),
+    "DeepClusterAlexNet": (
+        lambda: models.DeepClusterAlexNet(5, size=63, widths=(4, 6, 8, 6, 4), hidden=8),
+        lambda: _images(63, 63),
+    ),
     "DeepSets": (lambda: models.DeepSets(8), _set),
     "DeconvNet": (lambda: models.DeconvNet(3, stages=STAGES, hidden=8, fc_kernel=2), _images),
     "DepthInpainting": (
@@ -208,6 +216,10 @@ NETWORKS = {
     "MaskRCNN": (partial(small_detector, models.MaskRCNN), wide_batch),
     "MobileNetV2": (lambda: models.MobileNetV2(3, width=0.25), _images),
     "MobileNetV2Features": (lambda: models.MobileNetV2Features(width=0.25), _images),
+    "PIRLNetwork": (
+        lambda: models.PIRLNetwork(models.Conv4(channels=6, last_pool=1), features=144, dim=8),
+        _images,
+    ),
     "PartialConv2d": (
         lambda: models.PartialConv2d(3, 5, 5, 2, 2),
         lambda: (*_images(17, 22), (torch.rand(2, 1, 17, 22) < 0.3).float()),
@@ -299,6 +311,10 @@ NETWORKS = {
             4, depths=(1, 1), slow_times=(1, 3), width=8, alpha=4, beta_inverse=2, dropout=0.0
         ),
         lambda: _video(8, 64, 64),
+    ),
+    "SimCLRHead": (
+        lambda: models.SimCLRHead(8, 12, 4),
+        lambda: (torch.randn(6, 8),),
     ),
     "SpatialTransformerNetwork": (
         lambda: models.SpatialTransformerNetwork(3, image_size=320),

@@ -1,13 +1,16 @@
 """From pictures to vectors: few-shot encoders, set functions, networks of pretext tasks."""
 
+from cvcourse.models.embedding.alexnet import DeepClusterAlexNet
 from cvcourse.models.embedding.cfn import ContextFreeNetwork
 from cvcourse.models.embedding.conv4 import Conv4
+from cvcourse.models.embedding.convnet13 import ConvNet13
 from cvcourse.models.embedding.feat import FewShot, episode_labels
 from cvcourse.models.embedding.limited_context_inpainting import (
     PatchInpainter,
     PatchPairDiscriminator,
     TransformationClassifier,
 )
+from cvcourse.models.embedding.projection import PIRLNetwork, SimCLRHead, moco_resnet50
 from cvcourse.models.embedding.resnet12 import ResNet12
 from cvcourse.models.embedding.rotnet import RotNet
 from cvcourse.models.embedding.set_functions import (
@@ -28,10 +31,13 @@ __all__ = [
     "ArtifactDiscriminator",
     "ContextFreeNetwork",
     "Conv4",
+    "ConvNet13",
     "CrossChannelNetwork",
+    "DeepClusterAlexNet",
     "DeepSets",
     "FewShot",
     "GraphConvolution",
+    "PIRLNetwork",
     "PatchInpainter",
     "PatchPairDiscriminator",
     "RepairNetwork",
@@ -39,7 +45,9 @@ __all__ = [
     "RotNet",
     "SetAttention",
     "SetLSTM",
+    "SimCLRHead",
     "SplitBrain",
     "TransformationClassifier",
     "episode_labels",
+    "moco_resnet50",
 ]
