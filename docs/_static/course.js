@@ -9,7 +9,23 @@ function rename(element, tag) {
   other.append(...element.childNodes);
   element.replaceWith(other);
 }
+function stoppable(film) {
+  const picture = film.querySelector("img"), button = film.querySelector("button");
+  const show = moving => {
+    picture.src = moving ? picture.dataset.film : picture.dataset.still;
+    button.textContent = moving ? "Pause the film" : "Play the film";
+  };
+  const moves = () => picture.getAttribute("src") === picture.dataset.film;
+  button.addEventListener("click", () => show(!moves()));
+  const less = matchMedia("(prefers-reduced-motion: reduce)");
+  if (less.matches) show(false);
+  less.addEventListener("change", () => show(!less.matches));
+  let moved = false;
+  addEventListener("beforeprint", () => { moved = moves(); show(false); });
+  addEventListener("afterprint", () => show(moved));
+}
 document.addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll("div.film").forEach(stoppable);
   // the theme's button says "Search Ctrl+K", and its label only "Search"
   for (const button of document.querySelectorAll(".search-button-field"))
     button.ariaLabel = button.innerText.replace(/\s+/g, " ").trim() || "Search";

@@ -16,6 +16,11 @@ from scripts.pages.cards import Card, linked
 from scripts.pages.links import BINDER, COLAB, repository_links
 
 FIGURE = re.compile(r'<img src="data:image/png;base64,(?P<data>[^"]+)"(?P<rest>[^>]*)>')
+FILM = re.compile(
+    r'<picture class="film"><source [^>]*srcset="data:image/png;base64,(?P<still>[^"]+)">'
+    r'<img src="data:image/webp;base64,(?P<film>[^"]+)" alt="(?P<alt>[^"]*)" '
+    r'(?P<size>width="\d+" height="\d+")[^>]*></picture>'
+)
 WIDGET = "application/vnd.jupyter.widget-view+json"
 DOORS = (
     "Colab and Binder install the course by themselves; a CPU is enough. A downloaded notebook "
@@ -80,6 +85,8 @@ class Figures:
         if data is None:
             return output
         text = "".join(data.get("text/html", ""))
+        if found := FILM.search(text):
+            return self._as_html(self._film(found))
         found = FIGURE.search(text)
         if found:
             return self._as_html(text[: found.start()] + self._figure(found) + text[found.end() :])
@@ -97,6 +104,21 @@ class Figures:
         size = " ".join(re.findall(r'(?:width|height)="\d+"', found["rest"]))
         return self._image(
             base64.b64decode(found["data"]), html.unescape(alt[1]) if alt else "", size
+        )
+
+    def _film(self, found: re.Match) -> str:
+        """A film with a button that stops it, which `course.js` does."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        still = self.folder / f"{len(self.made) + 1:02d}.png"
+        still.write_bytes(base64.b64decode(found["still"]))
+        still.with_suffix(".webp").write_bytes(base64.b64decode(found["film"]))
+        self.made.append((still, html.unescape(found["alt"])))
+        place = f"../_static/figures/{self.folder.name}/{still.stem}"
+        data = f'data-film="{place}.webp" data-still="{place}.png"'
+        return (
+            f'<div class="film"><img class="lesson-figure" src="{place}.webp" {data} '
+            f'alt="{found["alt"]}" {found["size"]}>'
+            '<button type="button" class="film-button">Pause the film</button></div>'
         )
 
     def _image(self, png: bytes, alt: str, size: str) -> str:

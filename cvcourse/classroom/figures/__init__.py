@@ -9,6 +9,9 @@ from cvcourse.classroom.figures.fields import (
     show_depth,
     show_flow,
 )
+from cvcourse.classroom.figures.films import (
+    show_film,
+)
 from cvcourse.classroom.figures.overlays import (
     draw_boxes,
     show_boxes,
@@ -33,6 +36,7 @@ __all__ = [
     "show_confusion",
     "show_curves",
     "show_depth",
+    "show_film",
     "show_flow",
     "show_gallery",
     "show_images",
