@@ -126,6 +126,8 @@ def test_bad_input():
     for mask in (good.float(), good[:1], good[:, 0], good[..., :4], good.expand(2, 2, 4, 5)):
         with refuses("mask"):
             gradient_loss(x, x, mask=mask)
+    with refuses("mask"):
+        gradient_loss(x[None], x[None], mask=torch.ones(1, 2, 2, 4, 5, dtype=torch.bool))
     for scales in (0, 1.5):
         with refuses("scales"):
             gradient_loss(x, x, scales=scales)

@@ -87,6 +87,12 @@ def test_nan_stays_nan():
     assert softmax_focal_loss(x, t, reduction="none").isnan().tolist() == [True, False]
 
 
+def test_the_last_of_many_classes():
+    x = torch.randn(2, 300).double()
+    t = torch.tensor([299, 0])
+    assert_close(softmax_focal_loss(x, t, gamma=0), F.cross_entropy(x, t))
+
+
 @pytest.mark.parametrize("label", [-1, 3, -100])
 def test_label_out_of_range(label):
     with pytest.raises(ValueError, match="target must have values in"):

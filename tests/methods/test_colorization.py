@@ -92,6 +92,7 @@ def test_weights_without_mixing_in_and_with_nothing_else():
         (lambda: encode_colors(torch.zeros(1, 2), torch.zeros(5, 2), 2, 0), "sigma must be above"),
         (lambda: rebalancing_weights(torch.ones(3), 0), "mix must be above 0"),
         (lambda: rebalancing_weights(-torch.ones(3)), "prior must be shares"),
+        (lambda: rebalancing_weights(torch.zeros(3)), "prior must be shares"),
         (lambda: annealed_mean(torch.zeros(1, 2, 1, 1), torch.zeros(2, 2), 2), "temperature must"),
         (lambda: ColorizationNet(4, width=2)(torch.zeros(1, 1, 20, 16)), "multiples of 8, got 20"),
     ],

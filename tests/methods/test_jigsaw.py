@@ -27,6 +27,12 @@ def test_all_permutations_of_three():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("method", ["max_mean", "max_min"])
+def test_no_permutation_comes_twice(method):
+    for tiles, count in ((4, 24), (5, 120), (6, 300)):
+        assert len(jigsaw_permutations(count, tiles, method).unique(dim=0)) == count
+
+
 def test_a_puzzle_put_together_is_the_picture():
     images = torch.rand(4, 3, 12, 18)
     orders = jigsaw_permutations(5)
