@@ -28,6 +28,14 @@ from cvcourse.methods.deepcluster import (
 )
 from cvcourse.methods.domain_randomization import AutomaticDomainRandomization, Boundary
 from cvcourse.methods.episodes import EpisodeSampler
+from cvcourse.methods.gan_compression import (
+    CYCLEGAN_CHOICES,
+    PIX2PIX_CHOICES,
+    Found,
+    compression_losses,
+    evolve_channels,
+    sample_channels,
+)
 from cvcourse.methods.grnn import grnn
 from cvcourse.methods.jigsaw import jigsaw_permutations, make_puzzles
 from cvcourse.methods.label_propagation import compose_flows, flow_is_consistent, propagate
@@ -87,6 +95,14 @@ from cvcourse.methods.spot_artifacts import (
     spotted_mask_loss,
     spotting_loss,
 )
+from cvcourse.methods.starganv2 import (
+    StarGANv2,
+    StarGANv2Batch,
+    StarGANv2Weights,
+    starganv2_discriminator_loss,
+    starganv2_generator_loss,
+    starganv2_step,
+)
 from cvcourse.methods.style_transfer import style_transfer
 from cvcourse.methods.taskonomy import (
     Taxonomy,
@@ -99,13 +115,16 @@ from cvcourse.methods.temporal_ensembling import TemporalEnsembling
 from cvcourse.methods.temporal_redundancy import DeltaLayer, delta_network
 
 __all__ = [
+    "CYCLEGAN_CHOICES",
     "PIRL",
+    "PIX2PIX_CHOICES",
     "AutomaticDomainRandomization",
     "BlurEstimate",
     "Boundary",
     "DeltaLayer",
     "DepthParallel",
     "EpisodeSampler",
+    "Found",
     "Layer",
     "Layers",
     "LimitedContext",
@@ -118,6 +137,9 @@ __all__ = [
     "Schedule",
     "SimCLR",
     "SphericalSteps",
+    "StarGANv2",
+    "StarGANv2Batch",
+    "StarGANv2Weights",
     "Taxonomy",
     "TemporalEnsembling",
     "Transfer",
@@ -127,6 +149,7 @@ __all__ = [
     "annealed_mean",
     "clusterfit_labels",
     "compose_flows",
+    "compression_losses",
     "context_pairs",
     "contrastive_divergence",
     "cut_centre",
@@ -140,6 +163,7 @@ __all__ = [
     "encode_colors",
     "erase_middle",
     "estimate_blur",
+    "evolve_channels",
     "filling_loss",
     "find_taxonomy",
     "fit_mapping",
@@ -176,6 +200,7 @@ __all__ = [
     "reset_classifier",
     "rotate",
     "rough_segmentation",
+    "sample_channels",
     "select_pseudo_labels",
     "separate_layers",
     "shifted_composite",
@@ -187,6 +212,9 @@ __all__ = [
     "split_brain_targets",
     "spotted_mask_loss",
     "spotting_loss",
+    "starganv2_discriminator_loss",
+    "starganv2_generator_loss",
+    "starganv2_step",
     "style_transfer",
     "supervised_matting_losses",
     "thin_plate_flow",

@@ -6,6 +6,8 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cvcourse.ops._checks import check_tensor
+
 
 def conv_norm_act(
     in_channels: int,
@@ -85,10 +87,29 @@ def check_at_least(name: str, value: int, least: int = 1) -> None:
         raise ValueError(f"{name}: expected at least {least}, got {value}")
 
 
+def check_power_of_two(name: str, value: int, least: int) -> None:
+    if value < least or value & (value - 1):
+        raise ValueError(f"{name} must be a power of two from {least}, got {value}")
+
+
 def check_image_size(images: Tensor, least: int) -> None:
     size = tuple(images.shape[-2:])
     if min(size) < least:
         raise ValueError(f"images must be at least {least} pixels high and wide, got {size}")
+
+
+def check_channels(name: str, x: Tensor, channels: int) -> None:
+    """A batch of pictures or maps with so many channels, at least a pixel each."""
+    check_tensor(name, x)
+    if x.ndim != 4 or x.shape[1] != channels or 0 in x.shape[2:]:
+        raise ValueError(
+            f"{name}: expected (batch, {channels}, height, width), got {tuple(x.shape)}"
+        )
+
+
+def has_own_shift(norm: nn.Module) -> bool:
+    """A norm with a bias of its own, beside which that of a convolution does nothing."""
+    return getattr(norm, "bias", None) is not None
 
 
 def check_norm(name: str, norm: Callable[[int], nn.Module] | None, channels: int) -> None:

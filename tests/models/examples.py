@@ -12,6 +12,7 @@ from tests.models.small import small_backbone, small_detector
 
 FLOW_WIDTHS = (4, 6, 8, 8, 8, 8)
 SMALL_MIXED = Widths(4, 4, 6, 3, 4, 4)
+STAR_SIZES = {"image_size": 16, "width": 4, "max_width": 8}
 STAGES = ((4,), (6,), (8,), (8,), (8,))
 groups = partial(nn.GroupNorm, 4)
 
@@ -142,6 +143,10 @@ NETWORKS = {
         lambda: models.DepthInpainting(widths=(6, 8, 8)),
         lambda: _images(17, 22, channels=4),
     ),
+    "DistillationConnectors": (
+        lambda: models.DistillationConnectors(8, 6, layers=2),
+        lambda: (list(torch.rand(2, 1, 5, 4, 6)),),
+    ),
     "ENet": (lambda: models.ENet(3, widths=(8, 8, 16)), _images),
     "EdgeInpainting": (
         lambda: models.EdgeInpainting(width=4, blocks=1),
@@ -244,6 +249,7 @@ NETWORKS = {
         lambda: models.PathAggregationNetwork((4, 6, 8), 8),
         lambda: (_features(),),
     ),
+    "Pix2PixUNet": (lambda: models.Pix2PixUNet(width=4, levels=3), lambda: _images(17, 22)),
     "PointRendMaskHead": (
         point_mask_head,
         lambda: (torch.rand(1, 16, 8, 128), [wide_batch()[1][0]["boxes"]], [torch.arange(5) % 2]),
@@ -306,6 +312,10 @@ NETWORKS = {
     "SepConvPP": (lambda: models.SepConvPP(stem=4, widths=(6, 8), taps=5), lambda: _images() * 2),
     "SetAttention": (lambda: models.SetAttention(8), _set),
     "SetLSTM": (lambda: models.SetLSTM(8), _set),
+    "SlimmableGenerator": (
+        lambda: models.SlimmableGenerator(channels=(4,) * 8, blocks=3),
+        lambda: _images(17, 22),
+    ),
     "SlowFast": (
         lambda: models.SlowFast(
             4, depths=(1, 1), slow_times=(1, 3), width=8, alpha=4, beta_inverse=2, dropout=0.0
@@ -327,6 +337,22 @@ NETWORKS = {
     "TransformationClassifier": (
         lambda: models.TransformationClassifier(side=32, widths=(4, 6, 8, 8, 4), hidden=8),
         lambda: (2 * _images(32, 32)[0] - 1,),
+    ),
+    "StarGANv2Discriminator": (
+        lambda: models.StarGANv2Discriminator(**STAR_SIZES),
+        lambda: (*_images(16, 16), torch.tensor([1, 0])),
+    ),
+    "StarGANv2Generator": (
+        lambda: models.StarGANv2Generator(**STAR_SIZES, style=4),
+        lambda: (*_images(17, 22), torch.randn(2, 4)),
+    ),
+    "StarGANv2Mapping": (
+        lambda: models.StarGANv2Mapping(latent=5, style=4, hidden=8),
+        lambda: (torch.randn(2, 5), torch.tensor([1, 0])),
+    ),
+    "StarGANv2StyleEncoder": (
+        lambda: models.StarGANv2StyleEncoder(**STAR_SIZES, style=4),
+        lambda: (*_images(16, 16), torch.tensor([1, 0])),
     ),
     "TransformationNetwork": (
         lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_power_of_two
 from cvcourse.ops._checks import check_tensor
 
 
@@ -29,7 +29,7 @@ class ContextEncoder(nn.Module):
     """
 
     def __init__(self, side: int = 128, *, width: int = 64, bottleneck: int = 4000) -> None:
-        _check_power_of_two(side, 16)
+        check_power_of_two("side", side, 16)
         check_at_least("width", width)
         check_at_least("bottleneck", bottleneck)
         super().__init__()
@@ -70,7 +70,7 @@ class HoleDiscriminator(nn.Module):
     """
 
     def __init__(self, side: int = 64, *, width: int = 64) -> None:
-        _check_power_of_two(side, 8)
+        check_power_of_two("side", side, 8)
         check_at_least("width", width)
         super().__init__()
         layers, channels = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)], width
@@ -109,8 +109,3 @@ class ChannelwiseLinear(nn.Module):
         check_tensor("x", x)
         mixed = torch.einsum("cpq,bcq->bcp", self.weight, x.flatten(2)) + self.bias
         return mixed.view(x.shape)
-
-
-def _check_power_of_two(side: int, least: int) -> None:
-    if side < least or side & (side - 1):
-        raise ValueError(f"side must be a power of two from {least}, got {side}")
