@@ -20,6 +20,7 @@ from tests.oracles.fill_weights import (
 __all__ = [
     "assert_matches",
     "cases",
+    "design_language_golden",
     "detection_batch",
     "fill_",
     "formula_batch",
@@ -84,6 +85,11 @@ def less_supervision_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
 def generative_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
     """Meta data and numbers of one golden of part 6; see `oracles/generative/README.md`."""
     return _golden("generative", name)
+
+
+def design_language_golden(name: str) -> tuple[dict, dict[str, np.ndarray]]:
+    """Meta data and numbers of one golden of parts 7, 8; `oracles/design_language/README.md`."""
+    return _golden("design_language", name)
 
 
 def _golden(folder: str, name: str) -> tuple[dict, dict[str, np.ndarray]]:

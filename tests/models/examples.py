@@ -48,6 +48,19 @@ def wide_batch(masks: bool = True) -> tuple[list[torch.Tensor], list[dict[str, t
     return [image], [{**target, "masks": layers} if masks else target]
 
 
+def vilbert(tasks: int = 0) -> models.ViLBERT:
+    text, vision = models.Stream(12, 2, 3, 20), models.Stream(8, 2, 2, 18)
+    sizes = {"vocabulary": 30, "positions": 12, "region_features": 7, "co_width": 16, "co_heads": 4}
+    return models.ViLBERT(
+        text=text, vision=vision, tasks=tasks, text_at=(1,), vision_at=(1,), **sizes
+    )
+
+
+def words_and_regions(tasks: bool = False) -> tuple[torch.Tensor, ...]:
+    tokens, task = torch.randint(1, 30, (2, 5)), (torch.tensor([0, 2]),)
+    return tokens, torch.randn(2, 4, 7), torch.rand(2, 4, 5), *(task if tasks else ())
+
+
 def point_mask_head(**options) -> PointRendMaskHead:
     return PointRendMaskHead(
         16, 2, coarse_hidden=16, hidden=12, layers=2, subdivision_points=28**2, **options
@@ -78,6 +91,10 @@ NETWORKS = {
     "ArtifactDiscriminator": (
         lambda: models.ArtifactDiscriminator(32, widths=(4, 6, 8, 8, 4), hidden=8),
         lambda: (2 * _images(32, 32)[0] - 1,),
+    ),
+    "AnyNet": (
+        lambda: models.AnyNet(3, depths=(1, 2), widths=(8, 12), group_widths=(4, 4), stem_width=6),
+        _images,
     ),
     "BackgroundMatting": (
         lambda: models.BackgroundMatting(width=4, selected=4, blocks=1, branch_blocks=1),
@@ -146,6 +163,10 @@ NETWORKS = {
     "DistillationConnectors": (
         lambda: models.DistillationConnectors(8, 6, layers=2),
         lambda: (list(torch.rand(2, 1, 5, 4, 6)),),
+    ),
+    "DynamicConv2d": (
+        lambda: models.DynamicConv2d(4, 6, 3, padding=1, groups=2),
+        lambda: (_features()[0],),
     ),
     "ENet": (lambda: models.ENet(3, widths=(8, 8, 16)), _images),
     "EdgeInpainting": (
@@ -274,6 +295,10 @@ NETWORKS = {
         lambda: _images(16, 512),
     ),
     "PolarMask": (polar_mask, wide_batch),
+    "RegNet": (
+        lambda: models.RegNet(3, depth=4, w_0=8, w_a=8.0, w_m=2.0, group_width=4, se_ratio=0.25),
+        _images,
+    ),
     "ResNet": (
         lambda: models.ResNet(3, block=models.BasicBlock, depths=(1, 1), width=8),
         _images,
@@ -358,8 +383,17 @@ NETWORKS = {
         lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),
         lambda: _images(33, 46),
     ),
+    "TwelveInOne": (
+        lambda: models.TwelveInOne(answers=6, answers_gqa=4, region_classes=9, trunk=vilbert(3)),
+        partial(words_and_regions, tasks=True),
+    ),
     "UNet": (lambda: models.UNet(3, widths=(4, 8)), lambda: _images(64, 96, channels=1)),
     "VideoConv3d": (lambda: models.VideoConv3d(3, 5, causal=True), lambda: _video()),
+    "ViLBERT": (vilbert, words_and_regions),
+    "ViLBERTPretraining": (
+        lambda: models.ViLBERTPretraining(9, trunk=vilbert()),
+        words_and_regions,
+    ),
     "VGG": (lambda: models.VGG(3, stages=STAGES, hidden=16), _images),
 }
 

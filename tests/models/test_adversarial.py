@@ -97,10 +97,10 @@ def test_arrays_of_numpy_are_named_in_every_function(name, call):
 
 
 WITH_CLASSES = {
-    "BlurClassifier", "ConvNet13", "DeconvNet", "ENet", "EfficientNet", "FCN", "FCNResNet", "I3D",
-    "ICNet", "MobileNetV2", "PointRendMaskHead", "PointRendSemantic", "ResNet", "ResNet3d",
-    "RotNet", "SegNet", "SegNetBasic", "SlowFast", "SpatialTransformerNetwork",
-    "TransformationClassifier", "UNet", "VGG", *DETECTORS,
+    "AnyNet", "BlurClassifier", "ConvNet13", "DeconvNet", "ENet", "EfficientNet", "FCN",
+    "FCNResNet", "I3D", "ICNet", "MobileNetV2", "PointRendMaskHead", "PointRendSemantic", "RegNet",
+    "ResNet", "ResNet3d", "RotNet", "SegNet", "SegNetBasic", "SlowFast",
+    "SpatialTransformerNetwork", "TransformationClassifier", "UNet", "VGG", *DETECTORS,
 }  # fmt: skip
 
 

@@ -1,5 +1,21 @@
 """Networks that turn a picture into features: trunks, pyramids, and what travels with them."""
 
+from cvcourse.models.backbones.anynet import (
+    AnyNet,
+    basic_block,
+    cifar_stem,
+    compatible_widths,
+    resnet_stem,
+    simple_stem,
+    x_block,
+)
+from cvcourse.models.backbones.dynamic_convolution import (
+    DynamicConv2d,
+    annealed_temperature,
+    dynamic_mobilenet_v2,
+    make_dynamic,
+    set_temperature,
+)
 from cvcourse.models.backbones.efficientnet import (
     EfficientNet,
     EfficientNetFeatures,
@@ -14,6 +30,12 @@ from cvcourse.models.backbones.frozen_batch_norm import (
     FrozenBatchNorm2d,
 )
 from cvcourse.models.backbones.mobilenet_v2 import MobileNetV2, MobileNetV2Features
+from cvcourse.models.backbones.regnet import (
+    RegNet,
+    quantized_widths,
+    regnet_x,
+    regnet_y,
+)
 from cvcourse.models.backbones.resnet import (
     BasicBlock,
     Bottleneck,
@@ -36,8 +58,10 @@ from cvcourse.models.backbones.vgg import (
 
 __all__ = [
     "VGG",
+    "AnyNet",
     "BasicBlock",
     "Bottleneck",
+    "DynamicConv2d",
     "EfficientNet",
     "EfficientNetFeatures",
     "FeaturePyramidNetwork",
@@ -45,16 +69,30 @@ __all__ = [
     "LastLevelP6P7",
     "MobileNetV2",
     "MobileNetV2Features",
+    "RegNet",
     "ResNet",
     "ResNetFPN",
     "ResNetFeatures",
     "SpatialTransformerNetwork",
+    "annealed_temperature",
+    "basic_block",
+    "cifar_stem",
+    "compatible_widths",
+    "dynamic_mobilenet_v2",
     "efficientnet_b",
+    "make_dynamic",
+    "quantized_widths",
+    "regnet_x",
+    "regnet_y",
     "resnet18",
     "resnet50",
+    "resnet_stem",
+    "set_temperature",
+    "simple_stem",
     "vgg16",
     "vgg16_bn",
     "vgg19",
     "vgg_features",
     "vgg_layers",
+    "x_block",
 ]

@@ -60,11 +60,11 @@ def scale_channels(channels: int, factor: int | float) -> int:
 class SqueezeExcitation(nn.Module):
     """Each channel times a gate in (0, 1), computed from the means of all channels."""
 
-    def __init__(self, channels: int, squeezed: int) -> None:
+    def __init__(self, channels: int, squeezed: int, act: type[nn.Module] = nn.SiLU) -> None:
         super().__init__()
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc1 = nn.Conv2d(channels, squeezed, 1)
-        self.activation = nn.SiLU(inplace=True)
+        self.activation = act(inplace=True)
         self.fc2 = nn.Conv2d(squeezed, channels, 1)
 
     def forward(
