@@ -18,6 +18,7 @@ from cvcourse.classroom import annotate, explore, fit
 from cvcourse.classroom.figures.pieces import paint_pieces
 from cvcourse.classroom.training import checkpoint as checkpoints
 from cvcourse.data import real
+from cvcourse.data.augmentations import augmentation
 from cvcourse.data.cells import cell_pictures
 from cvcourse.data.download import fetch
 from cvcourse.data.polygons import level_outlines, simplify_polygon
@@ -141,6 +142,7 @@ CALLS = {
     ("anywidget", "annotate", "lessons"): (
         lambda path: annotate([torch.zeros(3, 8, 8)], ("background", "cat"), path=path).widget
     ),
+    ("kornia", "augmentation", "lessons"): lambda _: augmentation("crop", 32),
     ("ipywidgets", "explore", "lessons"): lambda _: explore(lambda x: None, x=(0, 1)),
 }
 

@@ -11,6 +11,14 @@ from cvcourse.methods.background_matting import (
     supervised_matting_losses,
 )
 from cvcourse.methods.blur_estimation import BlurEstimate, Memory, estimate_blur
+from cvcourse.methods.channel_gating import (
+    EpisodicMemory,
+    FrozenFilters,
+    GenerativeMemory,
+    classify,
+    sparsity_loss,
+    used_filters,
+)
 from cvcourse.methods.clusterfit import clusterfit_labels
 from cvcourse.methods.clustering import (
     UniformClusterSampler,
@@ -21,6 +29,7 @@ from cvcourse.methods.clustering import (
 from cvcourse.methods.colorization import annealed_mean, encode_colors, rebalancing_weights
 from cvcourse.methods.context_encoder import cut_centre, filling_loss
 from cvcourse.methods.context_prediction import context_pairs, drop_colors, project_colors
+from cvcourse.methods.cross_modal import correspondence_pairs, text_topics
 from cvcourse.methods.deepcluster import (
     deepcluster_labels,
     normalized_mutual_information,
@@ -138,7 +147,10 @@ __all__ = [
     "DepthParallel",
     "Design",
     "EpisodeSampler",
+    "EpisodicMemory",
     "Found",
+    "FrozenFilters",
+    "GenerativeMemory",
     "Layer",
     "Layers",
     "LimitedContext",
@@ -162,12 +174,14 @@ __all__ = [
     "adapted_matting_losses",
     "aligned_mean",
     "annealed_mean",
+    "classify",
     "clusterfit_labels",
     "complexity",
     "compose_flows",
     "compression_losses",
     "context_pairs",
     "contrastive_divergence",
+    "correspondence_pairs",
     "cut_centre",
     "cut_links",
     "deepcluster_labels",
@@ -230,6 +244,7 @@ __all__ = [
     "sideways",
     "sigmoid_rampdown",
     "sigmoid_rampup",
+    "sparsity_loss",
     "split_brain_losses",
     "split_brain_targets",
     "spotted_mask_loss",
@@ -239,9 +254,11 @@ __all__ = [
     "starganv2_step",
     "style_transfer",
     "supervised_matting_losses",
+    "text_topics",
     "thin_plate_flow",
     "translate",
     "update_average",
+    "used_filters",
     "warp_smoothly",
     "whiten",
     "win_rates",

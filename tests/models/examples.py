@@ -82,6 +82,11 @@ def polar_mask(num_classes: int = 3, **options) -> models.PolarMask:
     )
 
 
+def _with_task(gated: nn.Module, *classes: int) -> nn.Module:
+    gated.add_task(*classes)
+    return gated
+
+
 # name: (network, arguments of the call)
 NETWORKS = {
     "ArtifactAutoencoder": (
@@ -204,6 +209,18 @@ NETWORKS = {
         lambda: models.HoleDiscriminator(16, width=4),
         lambda: _images(16, 16),
     ),
+    "ChannelGate": (
+        lambda: models.ChannelGate(4, 6, hidden=5),
+        lambda: (_features()[0],),
+    ),
+    "GatedBlock": (
+        lambda: _with_task(models.GatedBlock(3, 6, hidden=5)),
+        lambda: (*_images(17, 22), 0),
+    ),
+    "GatedNetwork": (
+        lambda: _with_task(models.GatedNetwork(widths=(4, 6), hidden=5), 3),
+        lambda: (*_images(17, 22), 0),
+    ),
     "I3D": (
         lambda: models.I3D(
             4, stem=(6, 6, 8), mixed=dict.fromkeys(("3b", "4b", "5b"), SMALL_MIXED), dropout=0.0
@@ -211,6 +228,11 @@ NETWORKS = {
         lambda: (2 * _video(8, 64, 64)[0] - 1,),
     ),
     "ICNet": (lambda: models.ICNet(3, width=8, depths=(1, 2, 1, 1)), _images),
+    "L3Net": (
+        lambda: models.L3Net(widths=(4, 6, 6, 8), hidden=5),
+        lambda: (*_images(17, 22), torch.rand(2, 1, 32, 16)),
+    ),
+    "L3Trunk": (lambda: models.L3Trunk(widths=(4, 6, 6, 8)), lambda: _images(17, 22)),
     "LabelGuidance": (
         lambda: models.LabelGuidance(models.ICNet(3, width=8, depths=(1, 2, 1, 1))),
         _images,
@@ -379,6 +401,7 @@ NETWORKS = {
         lambda: models.StarGANv2StyleEncoder(**STAR_SIZES, style=4),
         lambda: (*_images(16, 16), torch.tensor([1, 0])),
     ),
+    "TaskClassifier": (lambda: models.TaskClassifier(5, 8), _set),
     "TransformationNetwork": (
         lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),
         lambda: _images(33, 46),

@@ -5,6 +5,13 @@ from cvcourse.models.embedding.cfn import ContextFreeNetwork
 from cvcourse.models.embedding.conv4 import Conv4
 from cvcourse.models.embedding.convnet13 import ConvNet13
 from cvcourse.models.embedding.feat import FewShot, episode_labels
+from cvcourse.models.embedding.gated_network import (
+    ChannelGate,
+    GatedBlock,
+    GatedNetwork,
+    TaskClassifier,
+)
+from cvcourse.models.embedding.l3net import L3Net, L3Trunk
 from cvcourse.models.embedding.limited_context_inpainting import (
     PatchInpainter,
     PatchPairDiscriminator,
@@ -29,6 +36,7 @@ from cvcourse.models.embedding.spot_artifacts import (
 __all__ = [
     "ArtifactAutoencoder",
     "ArtifactDiscriminator",
+    "ChannelGate",
     "ContextFreeNetwork",
     "Conv4",
     "ConvNet13",
@@ -36,7 +44,11 @@ __all__ = [
     "DeepClusterAlexNet",
     "DeepSets",
     "FewShot",
+    "GatedBlock",
+    "GatedNetwork",
     "GraphConvolution",
+    "L3Net",
+    "L3Trunk",
     "PIRLNetwork",
     "PatchInpainter",
     "PatchPairDiscriminator",
@@ -47,6 +59,7 @@ __all__ = [
     "SetLSTM",
     "SimCLRHead",
     "SplitBrain",
+    "TaskClassifier",
     "TransformationClassifier",
     "episode_labels",
     "moco_resnet50",
