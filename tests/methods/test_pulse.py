@@ -109,6 +109,15 @@ class TestSearch:
         assert not torch.equal(result.images, fixed.images)
         assert noise[1].eq(0).all()
 
+    def test_exactly_eps_is_enough(self):
+        low, start = torch.full((1, 3, 2, 2), 0.25), torch.ones(2, 1, 4)
+        result = pulse(
+            lambda z: 0 * z.sum() + torch.full((2, 3, 2, 2), 0.75),
+            low, start, downscale=lambda x: x, eps=0.25, cross_weight=0.0, steps=1,
+        )  # fmt: skip
+        assert result.errors.tolist() == [0.25] * 2
+        assert result.accepted.all()
+
     @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
     def test_under_autocast(self, dtype):
         generate, g = generator_of(), torch.Generator().manual_seed(6)
