@@ -4,12 +4,25 @@ Methods take networks and numbers as arguments and build no networks. SciPy and 
 asked for only by the functions that need them.
 """
 
+from cvcourse.methods.adversarial import (
+    draw_codes,
+    forger_losses,
+    information_losses,
+    judge_losses,
+)
+from cvcourse.methods.alae import (
+    alae_forger_losses,
+    alae_judge_losses,
+    equalized_rates,
+    latent_reciprocity_loss,
+)
 from cvcourse.methods.background_matting import (
     adapted_matting_losses,
     image_where_opaque,
     shifted_composite,
     supervised_matting_losses,
 )
+from cvcourse.methods.bigan import bigan_forger_losses, bigan_judge_losses
 from cvcourse.methods.blur_estimation import BlurEstimate, Memory, estimate_blur
 from cvcourse.methods.channel_gating import (
     EpisodicMemory,
@@ -125,6 +138,7 @@ from cvcourse.methods.starganv2 import (
     starganv2_step,
 )
 from cvcourse.methods.style_transfer import style_transfer
+from cvcourse.methods.stylegan2_training import lazy_adam, mix_styles
 from cvcourse.methods.taskonomy import (
     Taxonomy,
     Transfer,
@@ -134,6 +148,7 @@ from cvcourse.methods.taskonomy import (
 )
 from cvcourse.methods.temporal_ensembling import TemporalEnsembling
 from cvcourse.methods.temporal_redundancy import DeltaLayer, delta_network
+from cvcourse.methods.weight_average import WeightAverage, half_life_decay
 
 __all__ = [
     "CYCLEGAN_CHOICES",
@@ -171,9 +186,14 @@ __all__ = [
     "TemporalEnsembling",
     "Transfer",
     "UniformClusterSampler",
+    "WeightAverage",
     "adapted_matting_losses",
+    "alae_forger_losses",
+    "alae_judge_losses",
     "aligned_mean",
     "annealed_mean",
+    "bigan_forger_losses",
+    "bigan_judge_losses",
     "classify",
     "clusterfit_labels",
     "complexity",
@@ -189,10 +209,12 @@ __all__ = [
     "depth_edges",
     "diffuse",
     "draw_anynet",
+    "draw_codes",
     "draw_line",
     "drop_colors",
     "drop_positions",
     "encode_colors",
+    "equalized_rates",
     "erase_middle",
     "error_band",
     "error_distribution",
@@ -202,19 +224,26 @@ __all__ = [
     "find_taxonomy",
     "fit_mapping",
     "flow_is_consistent",
+    "forger_losses",
     "good_range",
     "grnn",
     "grow_regions",
+    "half_life_decay",
     "image_where_opaque",
+    "information_losses",
     "inpaint_with_networks",
     "inpainting_loss",
     "jigsaw_permutations",
+    "judge_losses",
     "k_means",
+    "latent_reciprocity_loss",
     "layered_depth",
+    "lazy_adam",
     "limited_context_batch",
     "linear_cycle_then_drop",
     "local_average",
     "make_puzzles",
+    "mix_styles",
     "noisy_student_loss",
     "normalized_mutual_information",
     "ordinal_affinities",

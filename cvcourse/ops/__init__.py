@@ -1,5 +1,6 @@
 """Boxes, regions, masks, warping; colour, resizing, blur and light: functions of tensors."""
 
+from cvcourse.ops.adain import adain
 from cvcourse.ops.add_reflection import add_reflection
 from cvcourse.ops.anchor_grid import anchor_grid
 from cvcourse.ops.blur_kernels import blur, defocus_kernel, gaussian_kernel, motion_kernel
@@ -43,6 +44,7 @@ from cvcourse.ops.wls_filter import split_frequencies, wls_filter
 from cvcourse.ops.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 
 __all__ = [
+    "adain",
     "add_reflection",
     "anchor_grid",
     "batched_nms",

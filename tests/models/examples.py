@@ -101,12 +101,42 @@ NETWORKS = {
         lambda: models.AnyNet(3, depths=(1, 2), widths=(8, 12), group_widths=(4, 4), stem_width=6),
         _images,
     ),
+    "ALAECritic": (lambda: models.ALAECritic(6), lambda: (torch.randn(2, 6),)),
+    "ALAEEncoder": (
+        lambda: models.ALAEEncoder(3, features=6, width=4, most=6),
+        lambda: _images(16, 16),
+    ),
+    "ALAEEncoderFC": (
+        lambda: models.ALAEEncoderFC(6, side=8, hidden=12),
+        lambda: _images(8, 8, channels=1),
+    ),
+    "ALAEGenerator": (
+        lambda: models.ALAEGenerator(3, features=6, width=4, most=6),
+        lambda: (torch.randn(2, 6),),
+    ),
+    "ALAEGeneratorFC": (
+        lambda: models.ALAEGeneratorFC(6, side=8, hidden=12),
+        lambda: (torch.randn(2, 6),),
+    ),
+    "ALAEMapping": (lambda: models.ALAEMapping(6, layers=3), lambda: (torch.randn(2, 6),)),
     "BackgroundMatting": (
         lambda: models.BackgroundMatting(width=4, selected=4, blocks=1, branch_blocks=1),
         lambda: tuple(2 * torch.rand(2, c, 17, 22) - 1 for c in (3, 3, 1, 4)),
     ),
     "BasicBlock": (lambda: models.BasicBlock(4, 8, stride=2), lambda: (_features()[0],)),
     "BiFPN": (lambda: models.BiFPN((4, 6, 8), 8, layers=2, levels=3), lambda: (_features(),)),
+    "BiGANDiscriminator": (
+        lambda: models.BiGANDiscriminator(5, shape=(1, 6, 8), hidden=12),
+        lambda: (*_images(6, 8, channels=1), torch.randn(2, 5)),
+    ),
+    "BiGANEncoder": (
+        lambda: models.BiGANEncoder(5, shape=(1, 6, 8), hidden=12),
+        lambda: _images(6, 8, channels=1),
+    ),
+    "BiGANGenerator": (
+        lambda: models.BiGANGenerator(5, shape=(1, 6, 8), hidden=12),
+        lambda: (torch.randn(2, 5),),
+    ),
     "BlurClassifier": (
         lambda: models.BlurClassifier(in_features=20, hidden=(8, 4)),
         lambda: (torch.randn(6, 20),),
@@ -402,6 +432,16 @@ NETWORKS = {
         lambda: (*_images(16, 16), torch.tensor([1, 0])),
     ),
     "TaskClassifier": (lambda: models.TaskClassifier(5, 8), _set),
+    "StyleGAN2Discriminator": (
+        lambda: models.StyleGAN2Discriminator(16, width=64, most=6),
+        lambda: _images(16, 16),
+    ),
+    "StyleGAN2Generator": (
+        lambda: models.StyleGAN2Generator(
+            16, z_features=5, w_features=4, mapping_layers=2, width=64, most=6
+        ),
+        lambda: (torch.randn(2, 5),),
+    ),
     "TransformationNetwork": (
         lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),
         lambda: _images(33, 46),

@@ -24,6 +24,7 @@ def calls(dtype=torch.float32):
     spots = torch.rand(2, 9, 3).to(dtype) * torch.tensor([10, 8, 3], dtype=dtype)
     pyramid = [torch.rand(2, n, m).to(dtype) for n, m in ((7, 10), (4, 5), (2, 3))]
     return {
+        "adain": ((image, coarse + other[:, :, :4, :5]), {}),
         "add_reflection": ((image, other, kernel / 8), {}),
         "anchor_grid": (([(2, 3)], [8], [(8, 16)], (0.5, 1)), like),
         "batched_nms": ((boxes, scores, labels, 0.3), {}),

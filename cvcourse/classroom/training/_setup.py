@@ -15,10 +15,14 @@ from cvcourse.classroom.printing import say
 from cvcourse.data._extras import extra
 
 
-def make_accelerator(mixed_precision: str | None):
-    """An Accelerator on the course's device, whatever an earlier call in this process chose."""
+def make_accelerator(mixed_precision: str | None, *, unused: bool = False):
+    """An Accelerator on the course's device, whatever an earlier call in this process chose.
+
+    unused: some parameters have no part in a step (players who take turns), which parallel
+    processes would otherwise wait for.
+    """
     with extra("lessons", "fit"):
-        from accelerate import Accelerator
+        from accelerate import Accelerator, DistributedDataParallelKwargs
         from accelerate.state import AcceleratorState
 
     device = choose_device()
@@ -29,6 +33,7 @@ def make_accelerator(mixed_precision: str | None):
     accelerator = Accelerator(
         cpu=device.type == "cpu",
         mixed_precision=mixed_precision,
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)] * unused,
         step_scheduler_with_optimizer=False,  # else N processes step the scheduler N times
     )
     launched = os.environ.get("ACCELERATE_USE_CPU", "false").lower() in ("1", "true", "yes", "y")

@@ -41,7 +41,8 @@ class Training:
         with extra("lessons", "fit"):
             from accelerate.utils import send_to_device
 
-        self.accelerator = setup.make_accelerator(mixed_precision)
+        unused = getattr(model, "leaves_parameters_unused", False)
+        self.accelerator = setup.make_accelerator(mixed_precision, unused=unused)
         self.is_main = self.accelerator.is_main_process
         self.folder, self.gradient_clip = folder, gradient_clip
         self._validate, self._keep_best = validate, keep_best

@@ -1,5 +1,18 @@
 """Networks that make pictures, and those that judge or invert them."""
 
+from cvcourse.models.generative.alae import (
+    ALAECritic,
+    ALAEEncoder,
+    ALAEEncoderFC,
+    ALAEGenerator,
+    ALAEGeneratorFC,
+    ALAEMapping,
+)
+from cvcourse.models.generative.bigan import (
+    BiGANDiscriminator,
+    BiGANEncoder,
+    BiGANGenerator,
+)
 from cvcourse.models.generative.gan_compression import (
     DistillationConnectors,
     SlimmableGenerator,
@@ -10,15 +23,30 @@ from cvcourse.models.generative.infogan import (
     InfoGANGenerator,
     InfoGANOutput,
 )
-from cvcourse.models.generative.pix2pix import Pix2PixUNet
+from cvcourse.models.generative.pix2pix import (
+    Pix2PixUNet,
+)
 from cvcourse.models.generative.starganv2 import (
     StarGANv2Discriminator,
     StarGANv2Generator,
     StarGANv2Mapping,
     StarGANv2StyleEncoder,
 )
+from cvcourse.models.generative.stylegan2 import (
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
+)
 
 __all__ = [
+    "ALAECritic",
+    "ALAEEncoder",
+    "ALAEEncoderFC",
+    "ALAEGenerator",
+    "ALAEGeneratorFC",
+    "ALAEMapping",
+    "BiGANDiscriminator",
+    "BiGANEncoder",
+    "BiGANGenerator",
     "DistillationConnectors",
     "InfoGANDiscriminator",
     "InfoGANGenerator",
@@ -29,5 +57,7 @@ __all__ = [
     "StarGANv2Generator",
     "StarGANv2Mapping",
     "StarGANv2StyleEncoder",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
     "transfer_channels",
 ]
