@@ -98,6 +98,14 @@ from cvcourse.methods.limited_context_inpainting import (
 from cvcourse.methods.matting_inputs import perturb_background, rough_segmentation
 from cvcourse.methods.mean_teacher import MeanTeacher, update_average
 from cvcourse.methods.moco import MoCo
+from cvcourse.methods.multitask import (
+    StopAndGo,
+    accuracy_of_regions,
+    answer_loss,
+    choice_loss,
+    region_targets,
+    round_robin,
+)
 from cvcourse.methods.noisy_student import noisy_student_loss, select_pseudo_labels
 from cvcourse.methods.obstruction_removal import (
     Layers,
@@ -182,18 +190,22 @@ __all__ = [
     "StarGANv2",
     "StarGANv2Batch",
     "StarGANv2Weights",
+    "StopAndGo",
     "Taxonomy",
     "TemporalEnsembling",
     "Transfer",
     "UniformClusterSampler",
     "WeightAverage",
+    "accuracy_of_regions",
     "adapted_matting_losses",
     "alae_forger_losses",
     "alae_judge_losses",
     "aligned_mean",
     "annealed_mean",
+    "answer_loss",
     "bigan_forger_losses",
     "bigan_judge_losses",
+    "choice_loss",
     "classify",
     "clusterfit_labels",
     "complexity",
@@ -258,12 +270,14 @@ __all__ = [
     "pulse",
     "rebalancing_weights",
     "reconstruct_layers",
+    "region_targets",
     "render_layers",
     "repair_empty_clusters",
     "repair_loss",
     "reset_classifier",
     "rotate",
     "rough_segmentation",
+    "round_robin",
     "sample_channels",
     "sample_designs",
     "select_pseudo_labels",

@@ -14,6 +14,7 @@ from cvcourse.metrics.frechet_distance import frechet_distance
 from cvcourse.metrics.match_detections import match_detections
 from cvcourse.metrics.mean_average_precision_at_r import mean_average_precision_at_r
 from cvcourse.metrics.mean_iou import mean_iou
+from cvcourse.metrics.object_keypoint_similarity import object_keypoint_similarity
 from cvcourse.metrics.precision_recall_curve import precision_recall_curve
 from cvcourse.metrics.psnr import psnr
 from cvcourse.metrics.recall_at_k import recall_at_k
@@ -37,6 +38,7 @@ __all__ = [
     "match_detections",
     "mean_average_precision_at_r",
     "mean_iou",
+    "object_keypoint_similarity",
     "precision_recall_curve",
     "psnr",
     "recall_at_k",

@@ -137,6 +137,8 @@ MAP = torch.rand(2, 8) < 0.5
 SCORES = torch.tensor([0.9, 0.8])
 DEPTH = 1 + torch.rand(2, 3, 4)
 NORMALS = torch.randn(2, 3, 4, 4)
+POSES = torch.ones(2, 3, 2)
+OF_POSES = POSES[..., 0] > 0, POSES[:, 0, 0], POSES[0, :, 0]
 CALLS = [
     ("absolute_relative_error", (DEPTH, DEPTH, DEPTH > 1.5)),
     ("angular_error", (NORMALS, NORMALS, NORMALS[:, 0] > 0)),
@@ -152,6 +154,10 @@ CALLS = [
     ("mean_average_precision_at_r", ITEMS),
     ("mean_iou", (LABELS, LABELS, 2)),
     ("mean_iou", (torch.eye(2),)),
+    (
+        "object_keypoint_similarity",
+        (POSES, POSES, POSES[..., 0] > 0, POSES[:, 0, 0], POSES[0, :, 0]),
+    ),
     ("precision_recall_curve", (SCORES, SCORES > 0, 3)),
     ("psnr", (IMAGES, IMAGES)),
     ("recall_at_k", ITEMS),

@@ -21,6 +21,8 @@ def calls(dtype):
     flow = cast(torch.randn(2, 2, 5, 5), dtype), cast(torch.randn(2, 2, 5, 5), dtype)
     depth = cast(0.5 + torch.rand(2, 5, 5), dtype), cast(0.5 + torch.rand(2, 5, 5), dtype)
     normals = cast(torch.randn(2, 3, 5, 5), dtype), cast(torch.randn(2, 3, 5, 5), dtype)
+    poses = cast(torch.randn(3, 5, 2), dtype), cast(torch.randn(3, 5, 2), dtype)
+    visible = torch.rand(3, 5) < 0.7
     labels = torch.arange(30) % 7
     embeddings, scores = cast(torch.randn(30, 8), dtype), cast(torch.randn(30, 7), dtype)
     hits = torch.rand(30) < 0.5
@@ -50,6 +52,9 @@ def calls(dtype):
         ),
         "mean_average_precision_at_r": lambda: metrics.mean_average_precision_at_r(
             embeddings, labels
+        ),
+        "object_keypoint_similarity": lambda: metrics.object_keypoint_similarity(
+            *poses, visible, 1 + poses[0].abs().amax((1, 2)), poses[1][0, :, 0].abs() + 0.1
         ),
         "precision_recall_curve": lambda: metrics.precision_recall_curve(scores[:, 0], hits, 40),
         "psnr": lambda: metrics.psnr(*image),

@@ -13,6 +13,12 @@ GRAPHS = {
     "endpoint_error": lambda: (*torch.randn(2, 2, 2, 5, 6), torch.rand(2, 5, 6) < 0.5),
     "flow_outlier_rate": lambda: (*(4 * torch.randn(2, 2, 2, 5, 6)), torch.rand(2, 5, 6) < 0.5),
     "frechet_distance": lambda: (torch.randn(20, 4), torch.randn(3, 4)),
+    "object_keypoint_similarity": lambda: (
+        *torch.randn(2, 3, 5, 2),
+        torch.rand(3, 5) < 0.7,
+        1 + torch.rand(3),
+        0.1 + torch.rand(5),
+    ),
     "psnr": lambda: torch.rand(2, 2, 3, 8, 8).unbind(),
     "scale_invariant_log_error": lambda: (*(0.5 + torch.rand(2, 2, 5, 6)),),
     "ssim": lambda: torch.rand(2, 2, 3, 16, 16).unbind(),

@@ -48,6 +48,15 @@ def inputs():
         ),
         "mean_average_precision_at_r": ((embeddings, items), {}),
         "mean_iou": (labels.unbind(), {"num_classes": 9}),
+        "object_keypoint_similarity": (
+            (
+                *torch.randn(2, 3, 5, 2),
+                torch.rand(3, 5) < 0.7,
+                1 + torch.rand(3),
+                0.1 + torch.rand(5),
+            ),
+            {},
+        ),
         "precision_recall_curve": ((scores[:, 0], target > 3, 400), {}),
         "psnr": (images.unbind(), {}),
         "recall_at_k": ((embeddings, items, (1, 4)), {"metric": "euclidean"}),

@@ -61,6 +61,10 @@ def words_and_regions(tasks: bool = False) -> tuple[torch.Tensor, ...]:
     return tokens, torch.randn(2, 4, 7), torch.rand(2, 4, 5), *(task if tasks else ())
 
 
+def _small_trunk() -> models.ResNetFeatures:
+    return models.ResNetFeatures(block=models.BasicBlock, depths=(1, 1), width=8)
+
+
 def point_mask_head(**options) -> PointRendMaskHead:
     return PointRendMaskHead(
         16, 2, coarse_hidden=16, hidden=12, layers=2, subdivision_points=28**2, **options
@@ -157,6 +161,10 @@ NETWORKS = {
     "ColorInpainting": (
         lambda: models.ColorInpainting(widths=(6, 8, 8)),
         lambda: _images(17, 22, channels=6),
+    ),
+    "Captioner": (
+        lambda: models.Captioner(12, trunk=_small_trunk(), width=10),
+        lambda: (*_images(32, 40), torch.randint(3, 12, (2, 5))),
     ),
     "ChannelwiseLinear": (
         lambda: models.ChannelwiseLinear(3, 8, 12),
@@ -346,6 +354,7 @@ NETWORKS = {
         ),
         lambda: _images(16, 512),
     ),
+    "PoseNet": (lambda: models.PoseNet(4, trunk=_small_trunk(), channels=(8, 6)), _images),
     "PolarMask": (polar_mask, wide_batch),
     "RegNet": (
         lambda: models.RegNet(3, depth=4, w_0=8, w_a=8.0, w_m=2.0, group_width=4, se_ratio=0.25),
@@ -445,6 +454,10 @@ NETWORKS = {
     "TransformationNetwork": (
         lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),
         lambda: _images(33, 46),
+    ),
+    "Transporter": (
+        lambda: models.Transporter(3, widths=(4, 4, 6, 6), decoder_width=8),
+        lambda: _images(17, 22) * 2,
     ),
     "TwelveInOne": (
         lambda: models.TwelveInOne(answers=6, answers_gqa=4, region_classes=9, trunk=vilbert(3)),

@@ -1,0 +1,100 @@
+"""Pose: the authors' targets, reading and loss; PoseNet's size."""
+
+import numpy as np
+import pytest
+import torch
+
+from cvcourse.models import PoseNet, joint_heatmaps, joint_loss, read_joints
+from tests import oracle
+from tests.models import golden
+
+
+def case():
+    meta, want = oracle.design_language_golden("pose_heatmaps")
+    rows = torch.tensor(meta["joints_x_y_visible"])
+    return rows[..., :2], rows[..., 2] > 0, want
+
+
+def test_targets_are_the_authors():
+    joints, visible, want = case()
+    maps, weight = joint_heatmaps(joints, visible, (16, 16), stride=4, sigma=1)
+    np.testing.assert_allclose(maps, want["target"], atol=1e-6, rtol=0)
+    np.testing.assert_array_equal(weight, want["weight"][..., 0])
+
+
+def test_reading_and_loss_are_the_authors():
+    _, _, want = case()
+    target = torch.from_numpy(want["target"])
+    made = oracle.formula_tensor("pose/pred", target.shape, 0, 0.25) + 0.9 * target.roll(1, 2)
+    places, value = read_joints(made, quarter=False)
+    np.testing.assert_allclose(places, want["max_xy"], atol=0)
+    np.testing.assert_allclose(value[..., None], want["max_value"], atol=1e-6)
+    moved, _ = read_joints(made)
+    np.testing.assert_allclose(moved, want["quarter_offset_xy"], atol=1e-6)
+    weight = torch.from_numpy(want["weight"])[..., 0]
+    assert joint_loss(made, target, weight).item() == pytest.approx(
+        float(want["loss_weighted"]), abs=1e-6
+    )
+    assert joint_loss(made, target).item() == pytest.approx(
+        float(want["loss_unweighted"]), abs=1e-6
+    )
+
+
+def test_targets_by_a_loop():
+    joints = torch.tensor([[[13.0, 30.0], [50.0, 7.0]]])
+    maps, weight = joint_heatmaps(joints, torch.tensor([[True, False]]), (12, 16), sigma=1.5)
+    expected = torch.zeros(1, 2, 12, 16)
+    x, y = int(13 / 4 + 0.5), int(30 / 4 + 0.5)
+    for row in range(12):
+        for column in range(16):
+            if max(abs(row - y), abs(column - x)) <= 4.5:
+                squared = (row - y) ** 2 + (column - x) ** 2
+                expected[0, 0, row, column] = np.exp(-squared / (2 * 1.5**2))
+    torch.testing.assert_close(maps, expected)
+    assert weight.tolist() == [[1, 0]]
+
+
+def test_a_joint_comes_back_within_half_a_pixel_of_the_map():
+    joints = 12 + 40 * torch.rand(30, 1, 2)
+    maps, _ = joint_heatmaps(joints, torch.ones(30, 1, dtype=torch.bool), (16, 16))
+    places, value = read_joints(maps, quarter=False)
+    assert (value == 1).all()
+    assert ((places * 4 - joints).abs() <= 2).all()
+
+
+def test_the_quarter_goes_to_the_larger_neighbour_and_not_at_the_border():
+    maps = torch.zeros(1, 3, 6, 7)
+    maps[0, 0, 3, 3], maps[0, 0, 3, 4], maps[0, 0, 2, 3] = 1.0, 0.5, 0.2
+    maps[0, 1, 3, 1], maps[0, 1, 3, 2] = 1.0, 0.5
+    places, _ = read_joints(maps)
+    assert places[0].tolist() == [[3.25, 2.75], [1.0, 3.0], [0.0, 0.0]]
+
+
+def test_size_of_the_paper():
+    """The authors' table: 34.0M for ResNet-50."""
+    with torch.device("meta"):
+        net = PoseNet()
+        maps = net(torch.empty(1, 3, 256, 192))
+    assert maps.shape == (1, 17, 64, 48)
+    assert golden.parameter_count(net) == 33_999_697
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: PoseNet(0), "joints: expected at least 1, got 0"),
+        (
+            lambda: joint_heatmaps(torch.zeros(3, 2), torch.ones(3).bool(), (4, 4)),
+            r"joints must have shape \(batch, joints, 2\), got \(3, 2\)",
+        ),
+        (
+            lambda: joint_heatmaps(torch.zeros(1, 3, 2), torch.ones(1, 3).bool(), (4, 4), sigma=0),
+            "sigma must be positive and finite, got 0",
+        ),
+        (lambda: read_joints(torch.zeros(1, 1, 4, 4).long()), "heatmaps must be floating point"),
+    ],
+)
+def test_bad_input(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
