@@ -1,9 +1,11 @@
 """A lesson's run: what it runs on, what it claims, and the record of both."""
 
+import functools
 import os
 import random
 import re
 import time
+from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
@@ -143,6 +145,17 @@ class Run:
         self.write_record()
         if is_first_process():
             say(f"– skipped, {reason}: {sentence}")
+
+    def claims_unless(self, condition: bool, reason: str) -> Callable[..., None]:
+        """`claim`, or where `condition` holds `skip` for this `reason`, for claims of one kind.
+
+        `claim = run.claims_unless(run.scale == "full", "it is about small networks")`, and
+        then `claim(sentence, better=a, than=b)`.
+        """
+        return functools.partial(self._skip_instead, reason) if condition else self.claim
+
+    def _skip_instead(self, reason: str, sentence: str, **_: object) -> None:
+        self.skip(sentence, reason)
 
     def usual_duration(self, minutes: float | None) -> str:
         """How long the lesson takes, in words: as measured by its author, or as recorded here."""

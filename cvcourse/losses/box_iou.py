@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cvcourse.losses._checks import REDUCTIONS, check_choice, check_same_shape
 from cvcourse.losses._reduce import reduce_loss
+from cvcourse.ops.distance_box_iou import shape_angle
 
 
 def generalized_box_iou_loss(
@@ -77,7 +78,7 @@ def complete_box_iou_loss(
     """
     a, b = _sides(boxes1, boxes2, reduction)
     iou, _ = _iou(a, b, eps)
-    angle1, angle2 = (torch.atan2(x2 - x1, y2 - y1) for x1, y1, x2, y2 in (a, b))
+    angle1, angle2 = (shape_angle(x2 - x1, y2 - y1) for x1, y1, x2, y2 in (a, b))
     v = 4 / math.pi**2 * (angle1 - angle2).square()
     alpha = (v / (1 - iou + v + eps)).detach()
     return reduce_loss(1 - iou + _centre_distance(a, b, eps) + alpha * v, reduction)

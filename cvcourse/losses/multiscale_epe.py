@@ -53,7 +53,7 @@ def multiscale_epe_loss(
         raise ValueError(f"flows must be 1 to {len(weights)}, as many as weights, got {len(flows)}")
     target, known = _known(at_least_float32(target), valid)
     total = target.new_zeros(())
-    for i, (flow, weight) in enumerate(zip(flows, weights, strict=False)):
+    for i, (flow, weight) in enumerate(zip(flows, weights[: len(flows)], strict=True)):
         check_floating(f"flows[{i}]", flow)
         if flow.ndim != 4 or flow.shape[:2] != target.shape[:2]:
             expected = f"({target.shape[0]}, 2, height, width)"

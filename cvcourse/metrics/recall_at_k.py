@@ -8,6 +8,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_counts
 from cvcourse.metrics._retrieval import similarity_chunks
+from cvcourse.ops._checks import check_tensor
 
 
 def recall_at_k(
@@ -38,6 +39,7 @@ def recall_at_k(
     Reference: Musgrave et al. 2020, "A metric learning reality check", arXiv 2003.08505.
     """
     ks = check_counts("ks", ks)
+    check_tensor("embeddings", embeddings)
     k = torch.as_tensor(ks, device=embeddings.device)
     hits, queries = torch.zeros_like(k), torch.zeros_like(k[0])  # integers: floats stop at 2**24
     for similarity, same in similarity_chunks(

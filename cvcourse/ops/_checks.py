@@ -85,6 +85,13 @@ def is_transformed() -> bool:
     return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
 
 
+def numbers(tensor: Tensor) -> list:
+    """`tensor.tolist()`, also within `torch.func`, where PyTorch before 2.10 refuses it."""
+    if is_transformed():
+        return [numbers(part) if part.ndim else part.item() for part in tensor]
+    return tensor.tolist()
+
+
 def is_readable(tensor: Tensor) -> bool:
     """It has values to look at: neither compiled, transformed, fake, nor of another subclass."""
     kind = type(tensor) in (Tensor, Parameter) and tensor.device.type != "meta"

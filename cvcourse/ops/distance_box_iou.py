@@ -52,13 +52,13 @@ def complete_box_iou(
     Reference: Zheng et al., Distance-IoU Loss, 2019, arXiv:1911.08287.
     """
     left1, top1, right1, bottom1, left2, top2, right2, bottom2 = sides(boxes1, boxes2)
-    angle1 = _shape_angle(right1 - left1, bottom1 - top1)
-    angle2 = _shape_angle(right2 - left2, bottom2 - top2)
+    angle1 = shape_angle(right1 - left1, bottom1 - top1)
+    angle2 = shape_angle(right2 - left2, bottom2 - top2)
     v = 4 / math.pi**2 * (angle1 - angle2) ** 2
     alpha = v.detach() / (1 - box_iou(boxes1.detach(), boxes2.detach()) + v.detach() + EPS)
     return distance_box_iou(boxes1, boxes2) - alpha * v
 
 
-def _shape_angle(width: Tensor, height: Tensor) -> Tensor:
+def shape_angle(width: Tensor, height: Tensor) -> Tensor:
     """atan(width / height), with 0 and a finite gradient for a point."""
     return torch.atan2(width, height.masked_fill((width == 0) & (height == 0), 1))

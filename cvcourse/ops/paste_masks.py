@@ -14,6 +14,7 @@ from cvcourse.ops._checks import (
     check_floating,
     check_ndim,
     check_same_length,
+    numbers,
     pair,
 )
 
@@ -53,9 +54,9 @@ def paste_masks(
     x, y = (x2 + x1) * 0.5, (y2 + y1) * 0.5
     grown = torch.stack((x - half_width, y - half_height, x + half_width, y + half_height), dim=1)
     out = masks.new_zeros(len(masks), height, width)
-    for i, (mask, box) in enumerate(zip(padded, grown.tolist(), strict=True)):
+    for i, (mask, box) in enumerate(zip(padded, numbers(grown), strict=True)):
         if not all(map(math.isfinite, box)):
-            raise ValueError(f"boxes must be finite, got {boxes[i].tolist()}")
+            raise ValueError(f"boxes must be finite, got {numbers(boxes[i])}")
         left, top, right, bottom = (int(side) for side in box)
         rows, row_weight = _resampling(top, bottom, height, mask)
         columns, column_weight = _resampling(left, right, width, mask)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from cvcourse.ops._checks import as_float, check_floating, check_ndim, check_positive, pair
+from cvcourse.ops._checks import as_float, check_floating, check_ndim, check_positive, numbers, pair
 from cvcourse.ops._rois import split_rois
 
 MOST_TERMS = 1 << 24  # weighted pixels in one go, about 200 MB
@@ -150,8 +150,8 @@ def _sample_adaptively(
     kinds, kind, counts = samples.int().unique(dim=0, return_inverse=True, return_counts=True)
     order = kind.argsort()
     done = [_sample(table, boxes[:0], places[:0], bins, (1, 1))]  # connected even if all are empty
-    groups = order.split(counts.tolist())
-    for (nx, ny), group in zip(kinds.tolist(), groups, strict=True):
+    groups = order.split(numbers(counts))
+    for (nx, ny), group in zip(numbers(kinds), groups, strict=True):
         if nx * ny == 0:
             done.append(table.new_zeros(len(group), *bins, table.shape[1]))
         else:

@@ -178,6 +178,14 @@ class TestSkip:
             run.skip("depth orders the disks", " ")
         assert record()["claims"] == []
 
+    def test_of_a_kind(self, run, capsys):
+        for skipped in (False, True):
+            run.claims_unless(skipped, "photographs say otherwise")("it helps", better=2, than=1)
+        assert [claim["holds"] for claim in record()["claims"]] == [True, None]
+        assert record()["claims"][1]["skipped"] == "photographs say otherwise"
+        with pytest.raises(ClaimError):
+            run.claims_unless(False, "photographs say otherwise")("it helps", better=1, than=2)
+
 
 class TestRehearsal:
     def test_of_lines_skips_claims_but_checks_their_form(self, run, capsys, monkeypatch):

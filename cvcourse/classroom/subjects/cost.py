@@ -1,17 +1,14 @@
 """What an answer of a network costs: time, and arithmetic."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from cvcourse.classroom.device import choose_device
-from cvcourse.classroom.figures import style
 from cvcourse.classroom.training.evaluation import evaluating
 
 
@@ -57,42 +54,6 @@ def multiply_adds(model: nn.Module, *inputs) -> int:
     with FlopCounterMode(display=False) as counter, evaluating(model):
         model(*inputs)
     return counter.get_total_flops() // 2  # PyTorch counts a multiply-add as two
-
-
-def show_costs(
-    points: Mapping[str, tuple[Sequence[float], Sequence[float]]],
-    *,
-    title: str,
-    ylabel: str,
-    line: Sequence[str] = (),
-    real_time: float = 30,
-    aside: Mapping[str, tuple[float, float]] | None = None,
-) -> Figure:
-    """A score against milliseconds for each network, with intervals, and a line for real time.
-
-    points: by name (milliseconds, score), each (value, low, high). line: names to join by a dashed
-    line. real_time: pictures a second. aside: where a name is written, in points from its own.
-    """
-    figure, axes = plt.subplots(figsize=(style.WIDTH, 4.6))
-    if line:
-        axes.plot(*zip(*[[x[0] for x in points[n]] for n in line], strict=True), "--", color="0.6")
-    for i, (name, ((ms, fast, slow), (value, low, high))) in enumerate(points.items()):
-        colour = style.COLOURS[min(i, 5)]
-        errors = {"yerr": [[value - low], [high - value]], "xerr": [[ms - fast], [slow - ms]]}
-        axes.errorbar(ms, value, **errors, color=colour, fmt="osD^vPPX"[i % 8], capsize=3)
-        offset = (aside or {}).get(name, (7, 6))
-        beside = {"xytext": offset, "textcoords": "offset points", "color": colour}
-        axes.annotate(name, (ms, value), **beside)
-    axes.axvline(1000 / real_time, color="black", linewidth=1)
-    bottom = min(low for _, (_, low, _) in points.values())
-    told = f"{real_time:g} pictures a second"
-    axes.annotate(told, (1000 / real_time, bottom), rotation=90, ha="right", fontsize=9)
-    axes.set(xlabel="milliseconds a picture", ylabel=ylabel)
-    axes.set_xlim(0, 1.2 * max(ms for (ms, _, _), _ in points.values()))
-    axes.grid(True)
-    figure.suptitle(title)
-    rows = ", ".join(f"{n}: {ms[0]:.3g} ms, {y[0]:.3f}" for n, (ms, y) in points.items())
-    return style.describe(figure, f"{title}. {rows}; {told} at {1000 / real_time:.0f} ms.")
 
 
 def _clock(device: torch.device) -> Callable[[], float]:

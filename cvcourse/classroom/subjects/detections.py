@@ -1,12 +1,11 @@
 """What a detector finds, drawn and counted: for the lessons on detectors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from cvcourse.classroom.figures.overlays import show_boxes
-from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.detecting import (
     DetectionData,
     best_and_worst,
@@ -16,18 +15,6 @@ from cvcourse.classroom.subjects.detecting import (
 from cvcourse.classroom.subjects.photographs import Coins, pieces_by_threshold
 from cvcourse.metrics import coco_average_precision
 from cvcourse.ops import box_iou, masks_to_boxes, nms
-
-
-def claims_about_scenes(run: Run, data: DetectionData) -> Callable[..., None]:
-    """`run.claim`; where the pictures are photographs, which may say otherwise, `run.skip`."""
-
-    def found_true(sentence: str, **numbers) -> None:
-        if data.photographs:
-            run.skip(sentence, "was found with scenes")
-        else:
-            run.claim(sentence, **numbers)
-
-    return found_true
 
 
 def average_precisions(

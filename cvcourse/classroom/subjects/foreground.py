@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from cvcourse.classroom.subjects.labelling import filtered
 from cvcourse.data._extras import extra
 from cvcourse.data.scenes import Scenes, stack
 
@@ -93,12 +94,9 @@ def tuned_threshold(
 
 def surroundings(images: Float[Tensor, "pictures 1 height width"]) -> np.ndarray:
     """(pictures * height * width, 9): each pixel in six blurs, and edges at three widths."""
-    planes = [
-        [ndimage.gaussian_filter(image, width) for width in BLURS]
-        + [ndimage.gaussian_gradient_magnitude(image, width) for width in EDGES]
-        for image in images[:, 0].numpy()
-    ]
-    return np.moveaxis(np.array(planes), 1, -1).reshape(-1, len(BLURS) + len(EDGES))
+    filters = [(ndimage.gaussian_filter, width) for width in BLURS]
+    filters += [(ndimage.gaussian_gradient_magnitude, width) for width in EDGES]
+    return np.concatenate([filtered([image], filters) for image in images[:, 0].numpy()])
 
 
 def pixel_classifier(

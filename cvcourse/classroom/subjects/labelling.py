@@ -99,6 +99,17 @@ def print_scores(rows: Mapping[str, Mapping[str, float]]) -> None:
         print(f"{name:{width}s}" + "".join(f"{scores[key]:11.3f}" for key in keys))
 
 
+def filtered(
+    channels: Sequence[np.ndarray], filters: Sequence[tuple[Callable, float]]
+) -> np.ndarray:
+    """(pixels, channels * filters): what each pixel of a picture has around it.
+
+    channels: (H, W) each. filters: of `scipy.ndimage`, each with its width in pixels.
+    """
+    planes = [apply(channel, width).ravel() for channel in channels for apply, width in filters]
+    return np.stack(planes, axis=1)
+
+
 class Forest:
     """A random forest that labels each pixel by filtered colours around it.
 
@@ -144,17 +155,9 @@ class Forest:
         total = image.sum(0).clamp(min=1e-3)
         channels = torch.stack([total / 3, image[0] / total, image[1] / total])
         channels = channels - channels.flatten(1).median(1).values[:, None, None]
-        filters = (
+        kinds = (
             ndimage.gaussian_filter,
             ndimage.gaussian_gradient_magnitude,
             ndimage.gaussian_laplace,
         )
-        return np.stack(
-            [
-                filtered(channel, scale).ravel()
-                for channel in channels.numpy()
-                for scale in self.SCALES
-                for filtered in filters
-            ],
-            axis=1,
-        )
+        return filtered(channels.numpy(), [(kind, s) for s in self.SCALES for kind in kinds])

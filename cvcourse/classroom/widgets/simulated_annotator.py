@@ -58,20 +58,18 @@ def points_with_model(
     *,
     goal: float = 0.9,
     patience: int = 12,
-    least: float = 0.0,
 ) -> int:
     """The points to place until the editor's polygon for `box` (4,) overlaps the mask by `goal`.
 
-    The box is two, and each drag (`best_drag`) one. Where nothing is proposed or what overlaps the
-    mask by less than `least`, and once the drags are as many as `points_by_hand` or `patience`,
-    those by hand are added: it is drawn anew.
+    The box is two, and each drag (`best_drag`) one. Where nothing is proposed, and once the drags
+    are as many as `points_by_hand` or `patience`, those by hand are added: it is drawn anew.
     """
     before, by_hand = editor.points, points_by_hand(mask, goal=goal)
     count, editor.reach = len(editor.outlines), 1e-3  # it hits what it aims at
     editor.choose_tool("box")
     editor.press(*box[:2].tolist())
     editor.release(*box[2:].tolist())
-    if len(editor.outlines) == count or polygon_iou(editor.outlines[-1].polygon, mask) < least:
+    if len(editor.outlines) == count:
         return editor.points - before + by_hand
     places = _places_on(longest_outline(mask))
     most = 2 + min(by_hand, patience)

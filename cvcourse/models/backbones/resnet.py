@@ -159,7 +159,7 @@ class ResNetFeatures(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))  # (B, width, H/4, W/4)
         maps = []
         for i in range(len(self.out_channels)):
-            x = self.get_submodule(f"layer{i + 1}")(x)  # (B, out_channels[i], H/2^(i+2), W/2^(i+2))
+            x = getattr(self, f"layer{i + 1}")(x)  # (B, out_channels[i], H/2^(i+2), W/2^(i+2))
             maps.append(x)
         return maps
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least
+from cvcourse.ops._checks import check_tensor
 
 
 class BasicBlock3d(nn.Module):
@@ -84,7 +85,7 @@ class ResNet3d(nn.Module):
         check_video(x)
         x = self.stem(x)  # (B, width, T, H/2, W/2)
         for i in range(self.stages):
-            x = self.get_submodule(f"layer{i + 1}")(x)
+            x = getattr(self, f"layer{i + 1}")(x)
         return self.fc(self.avgpool(x).flatten(1))
 
 
@@ -94,6 +95,7 @@ def r3d_18(num_classes: int = 400) -> ResNet3d:
 
 
 def check_video(x: Tensor, channels: int = 3) -> None:
+    check_tensor("x", x)
     if x.ndim != 5 or x.shape[1] != channels or not x.shape[2]:
         raise ValueError(
             f"x: expected (batch, {channels}, time, height, width) of at least one frame, "

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from cvcourse.classroom.subjects.cost import milliseconds, multiply_adds, show_costs
+from cvcourse.classroom.subjects.cost import milliseconds, multiply_adds
 from cvcourse.models import ResNet
 from cvcourse.models.backbones.resnet import BasicBlock
 
@@ -93,14 +93,3 @@ def test_model_is_left_as_it_was():
     assert [module.training for module in model] == [True, True, False]
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
-
-
-def test_costs_are_drawn_with_a_line_for_real_time():
-    points = {"small": ((10.0, 9, 12), (0.5, 0.4, 0.6)), "large": ((50.0, 45, 60), (0.7, 0.6, 0.8))}
-    figure = show_costs(points, title="Two", ylabel="mIoU", line=["small", "large"], real_time=25)
-    (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts] == ["small", "large", "25 pictures a second"]
-    dashed = next(line for line in axes.lines if line.get_linestyle() == "--")
-    assert dashed.get_xydata().tolist() == [[10, 0.5], [50, 0.7]]
-    upright = [line for line in axes.lines if list(line.get_xdata()) == [40, 40]]
-    assert len(upright) == 1

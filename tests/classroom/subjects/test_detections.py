@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
@@ -7,36 +5,12 @@ from torch import nn
 from cvcourse.classroom.subjects.detecting import SHAPES, mirrored, scene_data
 from cvcourse.classroom.subjects.detections import (
     average_precisions,
-    claims_about_scenes,
     one_name_each,
     score_of_fewest_mistakes,
     show_best_and_worst,
     show_coins,
 )
 from cvcourse.classroom.subjects.photographs import coins
-
-
-class Told:
-    """A run that keeps what it is told."""
-
-    def __init__(self):
-        self.told = []
-
-    def claim(self, sentence, **numbers):
-        self.told.append(("claim", sentence, numbers))
-
-    def skip(self, sentence, reason):
-        self.told.append(("skip", sentence, reason))
-
-
-def test_what_scenes_showed_is_not_claimed_of_photographs():
-    run, scenes = Told(), scene_data(1, 1, seed=0)
-    claims_about_scenes(run, scenes)("it helps", better=2, than=1)
-    claims_about_scenes(run, replace(scenes, photographs=True))("it helps", better=2, than=1)
-    assert run.told == [
-        ("claim", "it helps", {"better": 2, "than": 1}),
-        ("skip", "it helps", "was found with scenes"),
-    ]
 
 
 class Oracle(nn.Module):
