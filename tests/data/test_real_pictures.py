@@ -1,6 +1,7 @@
 """Pictures of every kind that Pillow reads, beside its own conversions and scikit-image's."""
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from PIL import Image
@@ -36,9 +37,11 @@ def test_eight_bits_in_memory(mode):
 
 @pytest.mark.parametrize(("mode", "ending"), FILES.items())
 def test_eight_bits_in_files(tmp_path, mode, ending):
+    if mode == "YCbCr" and int(PIL.__version__.split(".")[0]) < 13:
+        pytest.skip("Pillow before 13 cannot read the YCbCr TIFF that it writes itself")
     picture_of(mode).save(tmp_path / f"a.{ending}")
     with Image.open(tmp_path / f"a.{ending}") as picture:
-        assert picture.mode == mode or mode == "YCbCr"  # older Pillow opens it as RGB
+        assert picture.mode == mode
         expected = torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1) / 255
     read = places.read_image(tmp_path / f"a.{ending}", None)
     assert read.dtype == torch.float32
