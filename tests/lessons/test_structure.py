@@ -6,7 +6,7 @@ import re
 import nbformat
 import pytest
 
-from tests.lessons.claims import vacuous
+from tests.lessons.claims import called, vacuous
 from tests.lessons.notebooks import LESSONS, number_of
 
 SECTIONS = [
@@ -49,7 +49,7 @@ def lines(code):
 def calls(notebook, name):
     trees = [ast.parse(source) for source in sources(notebook, "code")]
     nodes = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)]
-    return [n for n in nodes if isinstance(n.func, ast.Attribute) and n.func.attr == name]
+    return [n for n in nodes if called(n) == name]
 
 
 def test_card(path, lesson):
