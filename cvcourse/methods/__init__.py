@@ -61,6 +61,13 @@ from cvcourse.methods.design_space import (
     sample_designs,
 )
 from cvcourse.methods.domain_randomization import AutomaticDomainRandomization, Boundary
+from cvcourse.methods.dynamic_views import (
+    FusionLosses,
+    blend_backgrounds,
+    fusion_losses,
+    scale_invariant_gradient,
+    scene_flow_loss,
+)
 from cvcourse.methods.episodes import EpisodeSampler
 from cvcourse.methods.gan_compression import (
     CYCLEGAN_CHOICES,
@@ -173,6 +180,7 @@ __all__ = [
     "EpisodicMemory",
     "Found",
     "FrozenFilters",
+    "FusionLosses",
     "GenerativeMemory",
     "Layer",
     "Layers",
@@ -205,6 +213,7 @@ __all__ = [
     "answer_loss",
     "bigan_forger_losses",
     "bigan_judge_losses",
+    "blend_backgrounds",
     "choice_loss",
     "classify",
     "clusterfit_labels",
@@ -237,6 +246,7 @@ __all__ = [
     "fit_mapping",
     "flow_is_consistent",
     "forger_losses",
+    "fusion_losses",
     "good_range",
     "grnn",
     "grow_regions",
@@ -280,6 +290,8 @@ __all__ = [
     "round_robin",
     "sample_channels",
     "sample_designs",
+    "scale_invariant_gradient",
+    "scene_flow_loss",
     "select_pseudo_labels",
     "separate_layers",
     "shifted_composite",

@@ -2,6 +2,7 @@
 
 from cvcourse.ops.adain import adain
 from cvcourse.ops.add_reflection import add_reflection
+from cvcourse.ops.align_scale_shift import align_scale_shift
 from cvcourse.ops.anchor_grid import anchor_grid
 from cvcourse.ops.blur_kernels import blur, defocus_kernel, gaussian_kernel, motion_kernel
 from cvcourse.ops.box_area import box_area
@@ -20,6 +21,7 @@ from cvcourse.ops.distance_box_iou import complete_box_iou, distance_box_iou
 from cvcourse.ops.edge_map import edge_map
 from cvcourse.ops.exposure_fusion import exposure_fusion, fusion_weights
 from cvcourse.ops.generalized_box_iou import generalized_box_iou
+from cvcourse.ops.lambert_shading import lambert_shading
 from cvcourse.ops.laplacian_pyramid import collapse_pyramid, gaussian_pyramid, laplacian_pyramid
 from cvcourse.ops.log_spectrum import log_spectrum
 from cvcourse.ops.masks_to_boxes import masks_to_boxes
@@ -46,6 +48,7 @@ from cvcourse.ops.ycbcr import rgb_to_ycbcr, ycbcr_to_rgb
 __all__ = [
     "adain",
     "add_reflection",
+    "align_scale_shift",
     "anchor_grid",
     "batched_nms",
     "blur",
@@ -74,6 +77,7 @@ __all__ = [
     "gaussian_kernel",
     "gaussian_pyramid",
     "generalized_box_iou",
+    "lambert_shading",
     "laplacian_pyramid",
     "log_spectrum",
     "masks_to_boxes",

@@ -199,6 +199,14 @@ NETWORKS = {
     ),
     "DeepSets": (lambda: models.DeepSets(8), _set),
     "DeconvNet": (lambda: models.DeconvNet(3, stages=STAGES, hidden=8, fc_kernel=2), _images),
+    "DepthFusion": (
+        lambda: models.DepthFusion(width=4, levels=3),
+        lambda: (
+            *torch.rand(2, 2, 17, 22),
+            torch.rand(2, 17, 22) < 0.6,
+            *_images(17, 22),
+        ),
+    ),
     "DepthInpainting": (
         lambda: models.DepthInpainting(widths=(6, 8, 8)),
         lambda: _images(17, 22, channels=4),
@@ -450,6 +458,32 @@ NETWORKS = {
             16, z_features=5, w_features=4, mapping_layers=2, width=64, most=6
         ),
         lambda: (torch.randn(2, 5),),
+    ),
+    "Relighting": (
+        lambda: models.Relighting(width=4, levels=3),
+        lambda: (
+            *_images(17, 22),
+            *torch.nn.functional.normalize(torch.rand(2, 2, 3), dim=2),
+        ),
+    ),
+    "StridedUNet": (
+        lambda: models.StridedUNet(3, 2, width=4, levels=3),
+        lambda: _images(17, 22),
+    ),
+    "SynSin": (
+        lambda: models.SynSin(  # whose order in depth, among near ties, does not show
+            features=5, width=4, depth_width=4, levels=3, accumulation="mean"
+        ),
+        lambda: (
+            *_images(17, 22),
+            torch.tensor([[20.0, 0, 11], [0, 20, 8], [0, 0, 1]]).expand(2, 3, 3),
+            torch.eye(4).expand(2, 4, 4),
+            torch.randn(2, 32, 20),
+        ),
+    ),
+    "ViewBlender": (
+        lambda: models.ViewBlender(width=4, levels=3),
+        lambda: (*_images(17, 22), *_images(17, 22), *_images(17, 22, 1)),
     ),
     "TransformationNetwork": (
         lambda: models.TransformationNetwork(widths=(4, 6, 8), blocks=1, scale=1.0),

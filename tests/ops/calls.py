@@ -26,6 +26,7 @@ def calls(dtype=torch.float32):
     return {
         "adain": ((image, coarse + other[:, :, :4, :5]), {}),
         "add_reflection": ((image, other, kernel / 8), {}),
+        "align_scale_shift": ((depth, alpha[:, 0], alpha[:, 0] > 0.3), {}),
         "anchor_grid": (([(2, 3)], [8], [(8, 16)], (0.5, 1)), like),
         "batched_nms": ((boxes, scores, labels, 0.3), {}),
         "blur": ((image, kernel), {}),
@@ -54,6 +55,7 @@ def calls(dtype=torch.float32):
         "gaussian_kernel": ((1.3,), like),
         "gaussian_pyramid": ((image, 3), {}),
         "generalized_box_iou": ((boxes, others), {}),
+        "lambert_shading": ((2 * image - 1, torch.randn(2, 3).to(dtype)), {}),
         "laplacian_pyramid": ((image, 3), {}),
         "log_spectrum": ((image,), {}),
         "masks_to_boxes": ((masks > 0.9,), {}),

@@ -13,6 +13,7 @@ from cvcourse.models.generative.bigan import (
     BiGANEncoder,
     BiGANGenerator,
 )
+from cvcourse.models.generative.depth_fusion import DepthFusion, ViewBlender
 from cvcourse.models.generative.gan_compression import (
     DistillationConnectors,
     SlimmableGenerator,
@@ -26,16 +27,19 @@ from cvcourse.models.generative.infogan import (
 from cvcourse.models.generative.pix2pix import (
     Pix2PixUNet,
 )
+from cvcourse.models.generative.relighting import Relighting, RelightingOutput
 from cvcourse.models.generative.starganv2 import (
     StarGANv2Discriminator,
     StarGANv2Generator,
     StarGANv2Mapping,
     StarGANv2StyleEncoder,
 )
+from cvcourse.models.generative.strided_unet import StridedUNet
 from cvcourse.models.generative.stylegan2 import (
     StyleGAN2Discriminator,
     StyleGAN2Generator,
 )
+from cvcourse.models.generative.synsin import SynSin, SynSinOutput
 
 __all__ = [
     "ALAECritic",
@@ -47,17 +51,24 @@ __all__ = [
     "BiGANDiscriminator",
     "BiGANEncoder",
     "BiGANGenerator",
+    "DepthFusion",
     "DistillationConnectors",
     "InfoGANDiscriminator",
     "InfoGANGenerator",
     "InfoGANOutput",
     "Pix2PixUNet",
+    "Relighting",
+    "RelightingOutput",
     "SlimmableGenerator",
     "StarGANv2Discriminator",
     "StarGANv2Generator",
     "StarGANv2Mapping",
     "StarGANv2StyleEncoder",
+    "StridedUNet",
     "StyleGAN2Discriminator",
     "StyleGAN2Generator",
+    "SynSin",
+    "SynSinOutput",
+    "ViewBlender",
     "transfer_channels",
 ]
