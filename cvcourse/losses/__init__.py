@@ -57,6 +57,7 @@ from cvcourse.losses.pairwise_contrastive import pairwise_contrastive_loss
 from cvcourse.losses.perceptual import perceptual_loss
 from cvcourse.losses.prototypical import prototypical_loss
 from cvcourse.losses.rebalanced_cross_entropy import rebalanced_cross_entropy_loss
+from cvcourse.losses.semantic_pyramid import diversity_loss, semantic_reconstruction_loss
 from cvcourse.losses.semi_hard import mine_semi_hard
 from cvcourse.losses.sigmoid_focal import sigmoid_focal_loss
 from cvcourse.losses.smoothness import edge_aware_smoothness_loss, total_variation
@@ -81,6 +82,7 @@ __all__ = [
     "dice_loss",
     "distance_box_iou_loss",
     "distillation_loss",
+    "diversity_loss",
     "downscale_loss",
     "edge_aware_smoothness_loss",
     "fast_batch_nuclear_norm_loss",
@@ -113,6 +115,7 @@ __all__ = [
     "prototypical_loss",
     "r1_penalty",
     "rebalanced_cross_entropy_loss",
+    "semantic_reconstruction_loss",
     "sigmoid_focal_loss",
     "soft_dice_score",
     "softmax_focal_loss",

@@ -134,6 +134,10 @@ from cvcourse.methods.pulse import (
 from cvcourse.methods.ramps import sigmoid_rampdown, sigmoid_rampup
 from cvcourse.methods.rbm import contrastive_divergence, pretrain_layers
 from cvcourse.methods.rotation import rotate
+from cvcourse.methods.semantic_pyramid import (
+    draw_pyramid_masks,
+    pyramid_masks,
+)
 from cvcourse.methods.sideways import sideways
 from cvcourse.methods.simclr import SimCLR
 from cvcourse.methods.split_brain import split_brain_losses, split_brain_targets
@@ -232,6 +236,7 @@ __all__ = [
     "draw_anynet",
     "draw_codes",
     "draw_line",
+    "draw_pyramid_masks",
     "drop_colors",
     "drop_positions",
     "encode_colors",
@@ -278,6 +283,7 @@ __all__ = [
     "project_colors",
     "propagate",
     "pulse",
+    "pyramid_masks",
     "rebalancing_weights",
     "reconstruct_layers",
     "region_targets",

@@ -45,6 +45,7 @@ LOSSES = {
     "consistency_loss": lambda: (torch.randn(2, 4, 6), torch.randn(2, 4, 6).softmax(1)),
     "contrastive_loss": lambda: (torch.randn(6, 4), torch.randn(6, 4), torch.randint(2, (6,))),
     "dice_loss": maps,
+    "diversity_loss": lambda: (torch.rand(4, 3, 5, 4), torch.randn(4, 6)),
     "distance_box_iou_loss": lambda: (boxes(5), boxes(5), "mean"),
     "distillation_loss": lambda: (
         torch.randn(6, 4),
@@ -103,6 +104,11 @@ LOSSES = {
         torch.randn(2, 4, 6, 5),
         torch.rand(2, 4, 6, 5).softmax(1),
         torch.rand(4) + 0.5,
+    ),
+    "semantic_reconstruction_loss": lambda: (
+        [torch.randn(2, 3, 5, 4), torch.randn(2, 7)],
+        [torch.randn(2, 3, 5, 4), torch.randn(2, 7)],
+        [(torch.rand(2, 1, 5, 4) < 0.7).float(), torch.ones(2, 7)],
     ),
     "sigmoid_focal_loss": lambda: (torch.randn(6, 4), torch.randint(2, (6, 4)), 0.25, 2.0, "mean"),
     "soft_dice_score": lambda: (torch.rand(6, 4), torch.randint(2, (6, 4))),

@@ -404,6 +404,16 @@ NETWORKS = {
     "SegNetBasic": (lambda: models.SegNetBasic(3, width=8), _images),
     "SepConv": (lambda: models.SepConv(widths=(6, 8, 8), taps=5), lambda: _images() * 2),
     "SepConvPP": (lambda: models.SepConvPP(stem=4, widths=(6, 8), taps=5), lambda: _images() * 2),
+    "SemanticPyramidGenerator": (
+        lambda: models.SemanticPyramidGenerator(
+            (4, 6), (7, 5), latent=6, side=2, base=3, attention=1
+        ),
+        lambda: (
+            torch.randn(2, 6),
+            [torch.rand(2, 4, 8, 8), torch.rand(2, 6, 4, 4), torch.rand(2, 7), torch.rand(2, 5)],
+            [torch.ones(2, 1, 8, 8), torch.zeros(2, 1, 4, 4), torch.ones(2, 1), torch.ones(2, 5)],
+        ),
+    ),
     "SetAttention": (lambda: models.SetAttention(8), _set),
     "SetLSTM": (lambda: models.SetLSTM(8), _set),
     "SlimmableGenerator": (

@@ -8,26 +8,17 @@ from cvcourse.models.generative.alae import (
     ALAEGeneratorFC,
     ALAEMapping,
 )
-from cvcourse.models.generative.bigan import (
-    BiGANDiscriminator,
-    BiGANEncoder,
-    BiGANGenerator,
-)
+from cvcourse.models.generative.bigan import BiGANDiscriminator, BiGANEncoder, BiGANGenerator
 from cvcourse.models.generative.depth_fusion import DepthFusion, ViewBlender
 from cvcourse.models.generative.gan_compression import (
     DistillationConnectors,
     SlimmableGenerator,
     transfer_channels,
 )
-from cvcourse.models.generative.infogan import (
-    InfoGANDiscriminator,
-    InfoGANGenerator,
-    InfoGANOutput,
-)
-from cvcourse.models.generative.pix2pix import (
-    Pix2PixUNet,
-)
+from cvcourse.models.generative.infogan import InfoGANDiscriminator, InfoGANGenerator, InfoGANOutput
+from cvcourse.models.generative.pix2pix import Pix2PixUNet
 from cvcourse.models.generative.relighting import Relighting, RelightingOutput
+from cvcourse.models.generative.semantic_pyramid import SemanticPyramidGenerator
 from cvcourse.models.generative.starganv2 import (
     StarGANv2Discriminator,
     StarGANv2Generator,
@@ -35,10 +26,7 @@ from cvcourse.models.generative.starganv2 import (
     StarGANv2StyleEncoder,
 )
 from cvcourse.models.generative.strided_unet import StridedUNet
-from cvcourse.models.generative.stylegan2 import (
-    StyleGAN2Discriminator,
-    StyleGAN2Generator,
-)
+from cvcourse.models.generative.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from cvcourse.models.generative.synsin import SynSin, SynSinOutput
 
 __all__ = [
@@ -59,6 +47,7 @@ __all__ = [
     "Pix2PixUNet",
     "Relighting",
     "RelightingOutput",
+    "SemanticPyramidGenerator",
     "SlimmableGenerator",
     "StarGANv2Discriminator",
     "StarGANv2Generator",

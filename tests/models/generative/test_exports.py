@@ -8,6 +8,7 @@ from tests.models.examples import arguments, network
 NAMES = [
     "DistillationConnectors",
     "Pix2PixUNet",
+    "SemanticPyramidGenerator",
     "SlimmableGenerator",
     "StarGANv2Discriminator",
     "StarGANv2Generator",
