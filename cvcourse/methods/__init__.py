@@ -104,6 +104,16 @@ from cvcourse.methods.limited_context_inpainting import (
 )
 from cvcourse.methods.matting_inputs import perturb_background, rough_segmentation
 from cvcourse.methods.mean_teacher import MeanTeacher, update_average
+from cvcourse.methods.mixnmatch import (
+    background_discriminator_loss,
+    background_generator_loss,
+    background_patches,
+    draw_factors,
+    encoder_loss,
+    pair_critic_loss,
+    pair_fooling_loss,
+    shape_of_texture,
+)
 from cvcourse.methods.moco import MoCo
 from cvcourse.methods.multitask import (
     StopAndGo,
@@ -215,6 +225,9 @@ __all__ = [
     "aligned_mean",
     "annealed_mean",
     "answer_loss",
+    "background_discriminator_loss",
+    "background_generator_loss",
+    "background_patches",
     "bigan_forger_losses",
     "bigan_judge_losses",
     "blend_backgrounds",
@@ -235,11 +248,13 @@ __all__ = [
     "diffuse",
     "draw_anynet",
     "draw_codes",
+    "draw_factors",
     "draw_line",
     "draw_pyramid_masks",
     "drop_colors",
     "drop_positions",
     "encode_colors",
+    "encoder_loss",
     "equalized_rates",
     "erase_middle",
     "error_band",
@@ -274,6 +289,8 @@ __all__ = [
     "noisy_student_loss",
     "normalized_mutual_information",
     "ordinal_affinities",
+    "pair_critic_loss",
+    "pair_fooling_loss",
     "paste_patches",
     "patch_discriminator_loss",
     "patch_pairs",
@@ -300,6 +317,7 @@ __all__ = [
     "scene_flow_loss",
     "select_pseudo_labels",
     "separate_layers",
+    "shape_of_texture",
     "shifted_composite",
     "shuffled_tiles",
     "sideways",

@@ -12,6 +12,7 @@ from tests.models.small import small_backbone, small_detector
 
 FLOW_WIDTHS = (4, 6, 8, 8, 8, 8)
 SMALL_MIXED = Widths(4, 4, 6, 3, 4, 4)
+FACTORS = {"latent": 4, "backgrounds": 6, "shapes": 3, "textures": 5}
 STAR_SIZES = {"image_size": 16, "width": 4, "max_width": 8}
 STAGES = ((4,), (6,), (8,), (8,), (8,))
 groups = partial(nn.GroupNorm, 4)
@@ -243,6 +244,20 @@ NETWORKS = {
         lambda: models.FeaturePyramidNetwork((4, 6, 8), 8),
         lambda: (_features(),),
     ),
+    "FineGANCodeDiscriminator": (
+        lambda: models.FineGANCodeDiscriminator(5, side=32, width=4),
+        lambda: _images(32, 32),
+    ),
+    "FineGANGenerator": (
+        lambda: models.FineGANGenerator(
+            **FACTORS, background_widths=(8, 6, 4), shape_widths=(8, 6, 3), residual=1
+        ),
+        lambda: (tuple(torch.rand(2, n) for n in FACTORS.values()),),
+    ),
+    "FineGANPatchDiscriminator": (
+        lambda: models.FineGANPatchDiscriminator(width=4),
+        lambda: _images(38, 43),
+    ),
     "FlowNetC": (
         lambda: models.FlowNetC(widths=FLOW_WIDTHS, max_displacement=2, stride=1, redirected=4),
         partial(_images, channels=6),
@@ -308,11 +323,27 @@ NETWORKS = {
         lambda: tuple(torch.rand(2, 2, 3, 22, 25)),
     ),
     "MaskRCNN": (partial(small_detector, models.MaskRCNN), wide_batch),
+    "MixNMatchCritics": (
+        lambda: models.MixNMatchCritics(**FACTORS, side=16, width=4, hidden=8),
+        lambda: (*_images(16, 16), tuple(torch.rand(2, n) for n in FACTORS.values())),
+    ),
+    "MixNMatchEncoder": (
+        lambda: models.MixNMatchEncoder(**FACTORS, side=16, width=4),
+        lambda: _images(16, 16),
+    ),
+    "MixNMatchShapeExtractor": (
+        lambda: models.MixNMatchShapeExtractor(3, widths=(4, 4, 6), ups=(5,)),
+        lambda: _images(12, 20),
+    ),
     "MobileNetV2": (lambda: models.MobileNetV2(3, width=0.25), _images),
     "MobileNetV2Features": (lambda: models.MobileNetV2Features(width=0.25), _images),
     "PIRLNetwork": (
         lambda: models.PIRLNetwork(models.Conv4(channels=6, last_pool=1), features=144, dim=8),
         _images,
+    ),
+    "PairCritic": (
+        lambda: models.PairCritic(5, side=16, width=4, hidden=8),
+        lambda: (*_images(16, 16), torch.rand(2, 5)),
     ),
     "PartialConv2d": (
         lambda: models.PartialConv2d(3, 5, 5, 2, 2),

@@ -10,12 +10,25 @@ from cvcourse.models.generative.alae import (
 )
 from cvcourse.models.generative.bigan import BiGANDiscriminator, BiGANEncoder, BiGANGenerator
 from cvcourse.models.generative.depth_fusion import DepthFusion, ViewBlender
+from cvcourse.models.generative.finegan import (
+    Codes,
+    FineGANCodeDiscriminator,
+    FineGANGenerator,
+    FineGANPatchDiscriminator,
+    Stages,
+)
 from cvcourse.models.generative.gan_compression import (
     DistillationConnectors,
     SlimmableGenerator,
     transfer_channels,
 )
 from cvcourse.models.generative.infogan import InfoGANDiscriminator, InfoGANGenerator, InfoGANOutput
+from cvcourse.models.generative.mixnmatch import (
+    MixNMatchCritics,
+    MixNMatchEncoder,
+    MixNMatchShapeExtractor,
+    PairCritic,
+)
 from cvcourse.models.generative.pix2pix import Pix2PixUNet
 from cvcourse.models.generative.relighting import Relighting, RelightingOutput
 from cvcourse.models.generative.semantic_pyramid import SemanticPyramidGenerator
@@ -39,16 +52,25 @@ __all__ = [
     "BiGANDiscriminator",
     "BiGANEncoder",
     "BiGANGenerator",
+    "Codes",
     "DepthFusion",
     "DistillationConnectors",
+    "FineGANCodeDiscriminator",
+    "FineGANGenerator",
+    "FineGANPatchDiscriminator",
     "InfoGANDiscriminator",
     "InfoGANGenerator",
     "InfoGANOutput",
+    "MixNMatchCritics",
+    "MixNMatchEncoder",
+    "MixNMatchShapeExtractor",
+    "PairCritic",
     "Pix2PixUNet",
     "Relighting",
     "RelightingOutput",
     "SemanticPyramidGenerator",
     "SlimmableGenerator",
+    "Stages",
     "StarGANv2Discriminator",
     "StarGANv2Generator",
     "StarGANv2Mapping",

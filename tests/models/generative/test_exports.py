@@ -6,6 +6,12 @@ import torch
 from tests.models.examples import arguments, network
 
 NAMES = [
+    "FineGANGenerator",
+    "FineGANCodeDiscriminator",
+    "FineGANPatchDiscriminator",
+    "MixNMatchCritics",
+    "MixNMatchEncoder",
+    "MixNMatchShapeExtractor",
     "DistillationConnectors",
     "Pix2PixUNet",
     "SemanticPyramidGenerator",
