@@ -22,9 +22,11 @@ from cvcourse.ops import (
     decode_boxes,
     encode_boxes,
     generalized_box_iou,
+    modulated_conv2d,
     nms,
     roi_align,
     splat_points,
+    upfirdn2d,
 )
 
 
@@ -47,6 +49,7 @@ def cases() -> Iterator[Case]:
     )
     yield from _suppression()
     yield from _roi_align()
+    yield from _modulation()
     if _can_compile():
         peer = "PyTorch3D (its naive loop, -O3)"
         yield Case(
@@ -85,6 +88,29 @@ def cases() -> Iterator[Case]:
         ),
         peers={"torchvision (its formula)": peer_anchors},
     )
+
+
+def _modulation() -> Iterator[Case]:
+    grouped = "StyleGAN2's (grouped form)"
+    for name, up, requires_grad in (
+        ("", 1, False),
+        (" with backward", 1, True),
+        (", up 2, with backward", 2, True),
+    ):
+        yield Case(
+            name=f"modulated_conv2d{name}",
+            sizes="8 x 64 x 32 x 32, 64 filters of 3 x 3",
+            inputs=lambda requires_grad=requires_grad: (
+                torch.randn(8, 64, 32, 32, requires_grad=requires_grad),
+                torch.randn(64, 64, 3, 3, requires_grad=requires_grad),
+                (0.5 + torch.rand(8, 64)).requires_grad_(requires_grad),
+            ),
+            ours=lambda x, w, s, up=up: modulated_conv2d(x, w, s, up=up),
+            peers={grouped: lambda x, w, s, up=up: peer_modulated_conv2d(x, w, s, up)},
+            target={grouped: 1.0},
+            rtol=1e-3,
+            atol=1e-3,
+        )
 
 
 def _suppression() -> Iterator[Case]:
@@ -223,6 +249,20 @@ class SerialRoIAlign(torch.autograd.Function):
     def backward(ctx, gradient):
         (rois,) = ctx.saved_tensors
         return _kernels().roi_align_backward(gradient, rois, ctx.shape, 1 / 16, 7, 2), None
+
+
+def peer_modulated_conv2d(x: Tensor, weight: Tensor, style: Tensor, up: int) -> Tensor:
+    """The authors' fused path: weights for each picture, one group for each."""
+    batch, channels, height, width = x.shape
+    w = weight[None] * style[:, None, :, None, None]
+    w = w * (w.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt()
+    x = x.reshape(1, batch * channels, height, width)
+    if up == 1:
+        x = torch.nn.functional.conv2d(x, w.flatten(0, 1), padding=1, groups=batch)
+        return x.view(batch, -1, height, width)
+    w = w.transpose(1, 2).flatten(0, 1)
+    x = torch.nn.functional.conv_transpose2d(x, w, stride=2, groups=batch)
+    return 4 * upfirdn2d(x.view(batch, -1, *x.shape[2:]), padding=(1, 1))
 
 
 def peer_encode(boxes: Tensor, anchors: Tensor) -> Tensor:
