@@ -166,6 +166,14 @@ from cvcourse.methods.starganv2 import (
     starganv2_generator_loss,
     starganv2_step,
 )
+from cvcourse.methods.stefann import (
+    EditedWord,
+    edit_word,
+    fit_height,
+    glyph_square,
+    most_frequent_color,
+    shift_boxes,
+)
 from cvcourse.methods.style_transfer import style_transfer
 from cvcourse.methods.stylegan2_training import lazy_adam, mix_styles
 from cvcourse.methods.taskonomy import (
@@ -190,6 +198,7 @@ __all__ = [
     "DeltaLayer",
     "DepthParallel",
     "Design",
+    "EditedWord",
     "EpisodeSampler",
     "EpisodicMemory",
     "Found",
@@ -253,6 +262,7 @@ __all__ = [
     "draw_pyramid_masks",
     "drop_colors",
     "drop_positions",
+    "edit_word",
     "encode_colors",
     "encoder_loss",
     "equalized_rates",
@@ -263,10 +273,12 @@ __all__ = [
     "evolve_channels",
     "filling_loss",
     "find_taxonomy",
+    "fit_height",
     "fit_mapping",
     "flow_is_consistent",
     "forger_losses",
     "fusion_losses",
+    "glyph_square",
     "good_range",
     "grnn",
     "grow_regions",
@@ -286,6 +298,7 @@ __all__ = [
     "local_average",
     "make_puzzles",
     "mix_styles",
+    "most_frequent_color",
     "noisy_student_loss",
     "normalized_mutual_information",
     "ordinal_affinities",
@@ -318,6 +331,7 @@ __all__ = [
     "select_pseudo_labels",
     "separate_layers",
     "shape_of_texture",
+    "shift_boxes",
     "shifted_composite",
     "shuffled_tiles",
     "sideways",

@@ -159,6 +159,10 @@ NETWORKS = {
         lambda: models.ColorizationNet(12, width=6),
         lambda: (100 * torch.rand(2, 1, 32, 40),),
     ),
+    "Colornet": (
+        lambda: models.Colornet(width=4),
+        lambda: (*_images(17, 22), *_images(17, 22, channels=1)),
+    ),
     "ColorInpainting": (
         lambda: models.ColorInpainting(widths=(6, 8, 8)),
         lambda: _images(17, 22, channels=6),
@@ -228,6 +232,10 @@ NETWORKS = {
     "EfficientDet": (partial(small_detector, models.EfficientDet), wide_batch),
     "EfficientNet": (lambda: models.EfficientNet(3, width=0.25, depth=0.3), _images),
     "EfficientNetFeatures": (lambda: models.EfficientNetFeatures(width=0.25, depth=0.3), _images),
+    "FANnet": (
+        lambda: models.FANnet(letters=5, side=16, width=4, hidden=12),
+        lambda: (*_images(16, 16, channels=1), torch.tensor([1, 4])),
+    ),
     "FCN": (
         lambda: models.FCN(3, stages=STAGES, hidden=8, fc_kernel=4, padding=49),
         _images,

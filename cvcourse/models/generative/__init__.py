@@ -38,6 +38,7 @@ from cvcourse.models.generative.starganv2 import (
     StarGANv2Mapping,
     StarGANv2StyleEncoder,
 )
+from cvcourse.models.generative.stefann import Colornet, FANnet
 from cvcourse.models.generative.strided_unet import StridedUNet
 from cvcourse.models.generative.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 from cvcourse.models.generative.synsin import SynSin, SynSinOutput
@@ -53,8 +54,10 @@ __all__ = [
     "BiGANEncoder",
     "BiGANGenerator",
     "Codes",
+    "Colornet",
     "DepthFusion",
     "DistillationConnectors",
+    "FANnet",
     "FineGANCodeDiscriminator",
     "FineGANGenerator",
     "FineGANPatchDiscriminator",

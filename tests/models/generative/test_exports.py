@@ -6,6 +6,8 @@ import torch
 from tests.models.examples import arguments, network
 
 NAMES = [
+    "Colornet",
+    "FANnet",
     "FineGANGenerator",
     "FineGANCodeDiscriminator",
     "FineGANPatchDiscriminator",

@@ -115,6 +115,25 @@ def test_a_released_filter_is_left_out(tmp_path):
     assert model.edges.kernel[0, 0, 1, 1] == 8
 
 
+def test_each_network_is_read_from_the_authors_one_file(tmp_path):
+    """They save all in one, as parts of parallel networks."""
+    made = {
+        "generator": StarGANv2Generator(**SMALL, style=3),
+        "mapping_network": StarGANv2Mapping(latent=4, style=3, hidden=8),
+        "style_encoder": StarGANv2StyleEncoder(**SMALL, style=3),
+    }
+    file = {
+        part: {f"module.{name}": x + 1 for name, x in model.state_dict().items()}
+        for part, model in made.items()
+    }
+    torch.save(file, tmp_path / "100000_nets_ema.ckpt")
+    for part, model in made.items():
+        with pytest.warns(UserWarning, match=f"read from {part}"):
+            golden.load_pretrained(model, tmp_path / "100000_nets_ema.ckpt", part=part)
+        for name, x in model.state_dict().items():
+            assert torch.equal(x, file[part][f"module.{name}"])
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 9), (16, 16), (17, 22)], ids=str)
 def test_any_size_comes_back(size):
     model = StarGANv2Generator(image_size=32, style=3, width=2, max_width=4).eval()
