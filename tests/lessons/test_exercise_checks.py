@@ -183,3 +183,34 @@ class TestMimicOfAFinerMap:
             return (self.cut(theirs, boxes, 1) - self.cut(ours, boxes, 1)).square().mean() / 2
 
         assert "another scale" in check(mine)
+
+
+class TestTargetsOfAHistory:
+    @pytest.fixture
+    def check(self):
+        return cell("32", "exercises-2", torch=torch)["check_te_targets"]
+
+    def shares(self, history, alpha):
+        return (1 - alpha) * alpha ** torch.arange(len(history) - 1, -1, -1.0)
+
+    def test_right(self, check):
+        def mine(history, alpha):
+            shares = self.shares(history, alpha)
+            return shares @ history / (1 - alpha ** len(history))
+
+        assert check(mine) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda history, alpha: None).startswith("to do")
+
+    def test_without_the_division(self, check):
+        told = check(lambda history, alpha: self.shares(history, alpha) @ history)
+        assert told == "divide by the sum of the weights"
+
+    def test_the_oldest_weighs_most(self, check):
+        def mine(history, alpha):
+            shares = self.shares(history, alpha).flip(0)
+            return shares @ history / shares.sum()
+
+        assert "newest" in check(mine)
+        assert "off by" in check(lambda history, alpha: history[0])
