@@ -30,6 +30,8 @@ def as_numpy(value):
         return value.numpy()
     if isinstance(value, dict):
         return {key: as_numpy(v) for key, v in value.items()}
+    if isinstance(value, int):  # the number of a task
+        return value
     return type(value)(as_numpy(v) for v in value)
 
 

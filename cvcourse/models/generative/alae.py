@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least
+from cvcourse.ops._checks import check_tensor
 
 NOISES = ("random", "batch", "none")
 
@@ -119,6 +120,7 @@ class ALAEEncoderFC(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 1 side side"]
     ) -> Float[Tensor, "batch features"]:
+        check_tensor("images", images)
         if tuple(images.shape[1:]) != self.shape:
             raise ValueError(f"images: expected each of {self.shape}, got {tuple(images.shape)}")
         x = images.flatten(1)
@@ -179,6 +181,7 @@ class ALAEGenerator(nn.Module):
         level = _check_level(level, blend, len(self.blocks))
         if noise not in NOISES:
             raise ValueError(f"noise: expected one of {NOISES}, got {noise!r}")
+        check_tensor("w", w)
         many = 2 * len(self.blocks)
         if w.ndim == 2:
             w = w[:, None].expand(-1, many, -1)
@@ -373,6 +376,7 @@ def _equalized(layer: nn.Module, fan_in: int, gain: float, rate: float) -> nn.Mo
 
 
 def _check_rows(name: str, x: Tensor, features: int) -> None:
+    check_tensor(name, x)
     if x.ndim != 2 or x.shape[1] != features:
         raise ValueError(f"{name}: expected (batch, {features}), got {tuple(x.shape)}")
 

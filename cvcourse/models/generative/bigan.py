@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least
+from cvcourse.ops._checks import check_tensor
 
 
 class BiGANGenerator(nn.Module):
@@ -129,10 +130,12 @@ def _check(latent: int, shape: tuple[int, int, int], hidden: int) -> None:
 
 
 def _check_latents(z: Tensor, latent: int) -> None:
+    check_tensor("z", z)
     if z.ndim != 2 or z.shape[1] != latent:
         raise ValueError(f"z: expected (batch, {latent}), got {tuple(z.shape)}")
 
 
 def _check_images(images: Tensor, shape: tuple[int, ...]) -> None:
+    check_tensor("images", images)
     if tuple(images.shape[1:]) != shape:
         raise ValueError(f"images: expected each of {shape}, got {tuple(images.shape)}")

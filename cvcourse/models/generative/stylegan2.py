@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least
 from cvcourse.ops import modulated_conv2d, upfirdn2d
+from cvcourse.ops._checks import check_tensor
 
 NOISES = ("random", "const", "none")
 
@@ -111,6 +112,7 @@ class StyleMapping(nn.Module):
     def forward(
         self, z: Float[Tensor, "batch z_features"], *, truncation: float = 1.0
     ) -> Float[Tensor, "batch w_features"]:
+        check_tensor("z", z)
         if z.ndim != 2 or z.shape[1] != self.z_features:
             raise ValueError(f"z: expected (batch, {self.z_features}), got {tuple(z.shape)}")
         x = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
