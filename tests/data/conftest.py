@@ -6,6 +6,7 @@ from tests.data.tiny import (
     square_and_others,
     write_cifar,
     write_coco,
+    write_div2k,
     write_mnist,
     write_pets,
     write_svhn,
@@ -48,4 +49,10 @@ def mnist(tmp_path):
 @pytest.fixture
 def svhn(tmp_path):
     write_svhn(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def div2k(tmp_path):
+    write_div2k(tmp_path)
     return tmp_path

@@ -58,6 +58,7 @@ CASES = {
     "coco": ("coco", "", "val2017: 3 pictures, 4 objects"),
     "pascal_voc": ("voc", "VOCdevkit/VOC2012", "2012 train: 2 pictures with boxes, 2 with masks"),
     "oxford_pet": ("pets", "", "trainval: 1 cats and 1 dogs of 3 breeds"),
+    "div2k": ("div2k", "", "valid-x3: 1 pictures, the first (12, 9) pixels beside (4, 3)"),
     "cifar10": ("cifar", "cifar-10-batches-bin", "test: {'airplane': 1,"),
 }
 

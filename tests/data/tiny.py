@@ -22,6 +22,26 @@ def write_picture(path, seed=0):
     Image.fromarray(pixels).resize((WIDTH, HEIGHT)).save(path, quality=95)
 
 
+def write_ramp(path, height, width):
+    """A picture whose red is its row and whose green is its column."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows, columns = np.mgrid[:height, :width]
+    Image.fromarray(np.stack([rows, columns, 0 * rows], 2).astype(np.uint8)).save(path)
+
+
+def write_div2k(root, name="0801", split="valid", scale=3, low=(4, 3)):
+    high = [scale * side for side in low]
+    write_ramp(root / f"DIV2K_{split}_HR" / f"{name}.png", *high)
+    write_ramp(root / f"DIV2K_{split}_LR_bicubic" / f"X{scale}" / f"{name}x{scale}.png", *low)
+
+
+def write_set5(root, names=("img_001", "img_002"), scale=3, low=(4, 3)):
+    for name in names:
+        for kind, times in (("LR", 1), ("HR", scale)):
+            file = root / f"image_SRF_{scale}" / f"{name}_SRF_{scale}_{kind}.png"
+            write_ramp(file, *(times * side for side in low))
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

@@ -81,16 +81,25 @@ class Centre(nn.Module):
 
 
 class Crops:
-    """`steps` batches of grey pieces (size, 3, 48, 48) of the pictures in `SEEN`, and of which.
+    """`steps` batches of pieces (size, 3, 48, 48) of the pictures in `SEEN`, and of which.
 
     A piece is 40 to 128 pixels wide in a picture of 256, perhaps mirrored, with another contrast
     (× 0.6 to 1.4) and brightness (± 0.2). held_out: from the right part of each picture, 40 to 80
-    pixels wide.
+    pixels wide. colour: pieces in their colours, not in grey.
     """
 
-    def __init__(self, steps: int, size: int = 32, *, seed: int, held_out: bool = False) -> None:
+    def __init__(
+        self,
+        steps: int,
+        size: int = 32,
+        *,
+        seed: int,
+        held_out: bool = False,
+        colour: bool = False,
+    ) -> None:
         self.steps, self.size, self.seed, self.held_out = steps, size, seed, held_out
-        self.photographs = torch.stack([grey(name, _SIDE) for name in SEEN])
+        load = pictures.load if colour else grey
+        self.photographs = torch.stack([load(name, _SIDE) for name in SEEN])
 
     def __len__(self) -> int:
         return self.steps

@@ -17,17 +17,20 @@ from .mnist import Mnist
 from .oxford_pet import OxfordPet
 from .pascal_voc import VOC_CLASSES, VocDetection, VocSegmentation
 from .places import find, home
+from .super_resolution import Div2k, Set5
 from .svhn import Svhn
 
 __all__ = [
     "VOC_CLASSES",
     "Cifar10",
     "Coco",
+    "Div2k",
     "FlyingChairs",
     "Frames",
     "KittiFlow",
     "Mnist",
     "OxfordPet",
+    "Set5",
     "Sintel",
     "Svhn",
     "VocDetection",

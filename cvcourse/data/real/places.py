@@ -23,6 +23,8 @@ SIGNS = {
     "cifar10": "cifar-10-batches-bin/test_batch.bin",
     "mnist": "t10k-labels-idx1-ubyte.gz",
     "svhn": "test_32x32.mat",
+    "div2k": "DIV2K_valid_HR/0801.png",
+    "set5": "image_SRF_3/img_001_SRF_3_HR.png",
 }
 
 

@@ -47,6 +47,16 @@ def test_held_out_pieces_lie_right_of_those_to_learn_from():
         assert columns.max() < high + 0.01
 
 
+def test_pieces_in_colour_are_the_same_pieces():
+    ((grey, labels),) = styles.Crops(1, 64, seed=2)
+    ((coloured, same),) = styles.Crops(1, 64, seed=2, colour=True)
+    assert labels.equal(same)
+    inside = ((coloured > 0) & (coloured < 1)).all(1)  # where contrast clipped nothing
+    torch.testing.assert_close(coloured.mean(1)[inside], grey[:, 0][inside], atol=1e-5, rtol=0)
+    apart = (coloured[:, 0] - coloured[:, 2]).abs().amax((1, 2)) > 0.05
+    assert 10 < apart.sum() < 60  # some of the pictures are grey
+
+
 def _without_contrast(crops):
     """The pieces' values before contrast and brightness are changed."""
     rand = torch.rand

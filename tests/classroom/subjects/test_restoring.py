@@ -1,0 +1,107 @@
+"""Measures of restored pictures, against closed forms and others' code."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage.color import deltaE_cie76, rgb2lab
+
+from cvcourse.classroom.run import Run
+from cvcourse.classroom.subjects import restoring
+from tests.data.tiny import write_coco, write_div2k, write_set5
+
+X = torch.arange(96.0)
+
+
+def waves(f, height=64):  # f cycles a pixel along x
+    return (0.5 + 0.4 * torch.cos(2 * math.pi * f * X)).expand(1, 3, height, 96)
+
+
+def run_of(scale):
+    return Run("17 test", seed=0, device=torch.device("cpu"), scale=scale)
+
+
+def test_pieces_are_the_same_each_time_and_of_the_photographs():
+    photographs = torch.rand(2, 3, 256, 256)
+    pieces = restoring.Pieces(photographs, 3, 5, 32, seed=4)
+    assert len(pieces) == 3
+    first, again = list(pieces), list(pieces)
+    assert [tuple(batch.shape) for batch in first] == [(5, 3, 32, 32)] * 3
+    assert all(a.equal(b) for a, b in zip(first, again, strict=True))
+    assert not first[0].equal(first[1])
+    assert not first[0].equal(next(iter(restoring.Pieces(photographs, 1, 5, 32, seed=5))))
+
+
+def test_pieces_of_one_colour_have_its_channels_in_any_order_and_a_tint():
+    colour = torch.tensor([0.2, 0.5, 0.8])
+    photographs = colour.view(1, 3, 1, 1).expand(1, 3, 256, 256)
+    (pieces,) = restoring.Pieces(photographs, 1, 400, 16, seed=0)
+    assert pieces.flatten(2).std(2).max() < 1e-5
+    values = pieces[:, :, 0, 0]
+    ratios = values[:, :, None] / colour  # each channel to each of the three
+    fits = ((ratios > 0.6 - 1e-4) & (ratios < 1.2 + 1e-4)).any(2)
+    assert fits.all()
+    brightest = values.argmax(1).bincount(minlength=3)
+    assert (brightest > 90).all()  # 133 each on average
+
+
+def test_power_is_that_of_a_wave_where_it_is():
+    spectrum = restoring.power(waves(4 / 32))
+    assert spectrum.shape == (32, 32)
+    row = spectrum[0]
+    assert row.argmax() in (4, 28)
+    torch.testing.assert_close(row[4], row[28])
+    # a cosine of amplitude a under a window w has |a/2 Σw|² there; Hann sums to N/2 on each axis
+    assert row[4].item() == pytest.approx((0.4 / 2 * 16 * 16) ** 2, rel=0.02)
+
+
+def test_fineness_counts_beyond_a_quarter_of_a_cycle_in_any_direction():
+    coarse, fine = restoring.fineness(waves(1 / 8)), restoring.fineness(waves(3 / 8))
+    assert coarse < 1e-3 * fine
+    y = torch.arange(64.0)[:, None]
+    slanted = 0.5 + 0.4 * torch.cos(2 * math.pi * (X + y) * 7 / 32)  # 0.31 along the diagonal
+    assert restoring.fineness(slanted.expand(1, 3, 64, 96)) == pytest.approx(fine, rel=0.05)
+    assert restoring.fineness(0.2 + waves(3 / 8)) == pytest.approx(fine, rel=1e-4)
+
+
+def test_checkerboard_sees_patterns_of_two_and_four_pixels_and_no_others():
+    noise = 0.1 * torch.randn(4, 3, 128, 96, generator=torch.Generator().manual_seed(0))
+    assert abs(restoring.checkerboard(noise)) < 0.5
+    x, y = torch.arange(96), torch.arange(128)[:, None]
+    for pattern in ((-1.0) ** (x + y), ((x % 4 == 0) & (y % 4 == 0)).float()):
+        assert restoring.checkerboard(noise + 0.1 * pattern) > restoring.checkerboard(noise) + 1
+    other = (x % 5 == 0).float().expand(128, 96)
+    assert restoring.checkerboard(noise + 0.1 * other) < restoring.checkerboard(noise) + 1
+
+
+def test_colour_error_is_that_of_scikit_image():
+    ours, theirs = torch.rand(2, 2, 3, 16, 24, generator=torch.Generator().manual_seed(1))
+
+    def lab(images):
+        blocks = images.unflatten(2, (2, 8)).unflatten(4, (3, 8)).mean((3, 5))
+        return rgb2lab(blocks.movedim(1, -1).numpy())
+
+    wanted = np.mean(deltaE_cie76(lab(ours), lab(theirs)))
+    assert restoring.colour_error(ours, theirs) == pytest.approx(wanted, rel=1e-5)
+    assert restoring.colour_error(ours, ours) == 0
+    assert restoring.colour_error(ours + 9, torch.ones_like(ours)) < 1e-3  # clipped
+
+
+def test_photographs_of_the_packages_at_scale_small():
+    assert restoring.training_photographs(run_of("small"), "coco").shape == (9, 3, 256, 256)
+    assert restoring.held_out_photographs(run_of("small"), 48).shape == (4, 3, 48, 48)
+    assert not set(restoring.TESTED) & set(restoring.TRAINED)
+
+
+def test_real_photographs_at_scale_full(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CVCOURSE_DATA", str(tmp_path))
+    assert len(restoring.training_photographs(run_of("full"), "coco")) == 9
+    assert "coco: not at hand" in capsys.readouterr().out
+    write_coco(tmp_path / "coco", "val2017", (7, 3), [])
+    write_div2k(tmp_path / "div2k")
+    write_set5(tmp_path / "set5")
+    assert restoring.training_photographs(run_of("full"), "coco").shape == (2, 3, 256, 256)
+    assert restoring.training_photographs(run_of("full"), "div2k").shape == (1, 3, 256, 256)
+    assert restoring.held_out_photographs(run_of("full"), 24).shape == (2, 3, 24, 24)
+    assert str(tmp_path / "set5") in capsys.readouterr().out
