@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-PARTS = ("G", "G_ema", "D")
+NETWORKS = ("G", "G_ema", "D")
 
 
 def main(arguments: list[str]) -> None:
@@ -39,10 +39,10 @@ def main(arguments: list[str]) -> None:
 
 def plain(networks: dict) -> dict[str, dict[str, torch.Tensor]]:
     """The state of each network in a pickle, on the CPU, by its part's name."""
-    found = [part for part in PARTS if hasattr(networks.get(part), "state_dict")]
+    found = [part for part in NETWORKS if hasattr(networks.get(part), "state_dict")]
     if not found:
         raise SystemExit(
-            f"none of {', '.join(PARTS)} is in it, but {', '.join(map(str, networks))}"
+            f"none of {', '.join(NETWORKS)} is in it, but {', '.join(map(str, networks))}"
         )
     return {
         part: {

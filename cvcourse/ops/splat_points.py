@@ -54,7 +54,7 @@ def splat_points(
     `features`. Points at the pixels' own centres give their features back exactly for radius <= 1,
     "mean", least 0; in the authors' renderer they do not. Equals SynSin's, which is PyTorch3D's
     rasteriser and compositors, for square pictures. How many points a pixel sees depends on values:
-    this compiles in pieces.
+    this compiles in pieces, and `torch.vmap` cannot take it.
 
     Raises ValueError for shapes that do not go together, or options outside their range.
 
