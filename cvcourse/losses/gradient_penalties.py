@@ -46,7 +46,8 @@ def r1_penalty(
     check_choice("reduction", reduction, REDUCTIONS)
     _check_batch("scores", scores, images)
     gradient = at_least_float32(_gradient(scores.sum(), "images", images))
-    return reduce_loss(gradient.flatten(1).square().sum(1), reduction)
+    squares = gradient.square().unsqueeze(-1).flatten(1)  # single numbers too have a last axis
+    return reduce_loss(squares.sum(1), reduction)
 
 
 def path_lengths(

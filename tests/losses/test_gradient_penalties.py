@@ -34,6 +34,13 @@ def test_r1_of_nothing():
     assert r1_penalty(x.sum(1), x) == 0
 
 
+def test_r1_of_single_numbers():
+    """Numbers that are not in a vector, each its own picture: the slope's square."""
+    x = torch.tensor([-1.0, 0.5, 2.0], dtype=torch.float64).requires_grad_()
+    each = r1_penalty(x**2 + 3 * x, x, reduction="none")
+    assert_close(each, (2 * x + 3).square().detach(), 1e-12)
+
+
 @pytest.mark.parametrize("case", oracle.cases("path_length", FILE))
 @pytest.mark.parametrize("layers", [1, 3])
 def test_lengths_of_a_linear_generator(case, layers):
