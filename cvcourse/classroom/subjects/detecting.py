@@ -351,16 +351,18 @@ def average_precision_interval(
     *,
     iou_thresholds: Sequence[float] = (0.5,),
     iou_type: str = "bbox",
+    together: int = 1,
     n: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float, float]:
     """(AP, low, high): average precision, with its 95 % bootstrap interval over the pictures.
 
     It tells how the AP of these weights could have come out on other pictures. iou_thresholds:
-    (0.5,) gives AP50; of several, the mean. iou_type: "segm" compares `masks`. n: draws.
+    (0.5,) gives AP50; of several, the mean. iou_type: "segm" compares `masks`. together: so many
+    pictures in a row are not independent (of one scene, say), and are drawn together. n: draws.
     """
     matches = _matches(detections, targets, iou_type, iou_thresholds)
-    statistics = average_precision_of_draws(matches, times_drawn(len(targets), n, seed))
+    statistics = average_precision_of_draws(matches, _times(len(targets), together, n, seed))
     return _average_precision(matches), *quantiles(statistics)
 
 
@@ -371,6 +373,7 @@ def average_precision_gain(
     *,
     iou_thresholds: Sequence[float] = COCO_IOU_THRESHOLDS,
     iou_type: str = "bbox",
+    together: int = 1,
     n: int = 1000,
     seed: int = 0,
 ) -> tuple[float, float, float]:
@@ -379,9 +382,10 @@ def average_precision_gain(
     The 95 % bootstrap interval is paired: each time, both are scored on the same drawn pictures.
     Where 0 is outside it, these weights are better than those on pictures of this kind; whether the
     *method* is better is for several trainings to tell (`repeated`). iou_thresholds: (0.5,)
-    compares AP50; default COCO's ten, for AP. iou_type: "segm" compares `masks`. n: draws.
+    compares AP50; default COCO's ten, for AP. iou_type: "segm" compares `masks`. together, n: as in
+    `average_precision_interval`.
     """
-    times = times_drawn(len(targets), n, seed)
+    times = _times(len(targets), together, n, seed)
     both = [_matches(found, targets, iou_type, iou_thresholds) for found in (detections, others)]
     ours, theirs = (average_precision_of_draws(matches, times) for matches in both)
     gain = _average_precision(both[0]) - _average_precision(both[1])
@@ -394,6 +398,12 @@ def _matches(detections, targets, iou_type, iou_thresholds) -> Matches:
     return match_images(
         detections, targets, iou_type=iou_type, iou_thresholds=iou_thresholds, limit=100
     )
+
+
+def _times(pictures: int, together: int, n: int, seed: int) -> np.ndarray:
+    if together < 1 or pictures % together:
+        raise ValueError(f"together must divide the {pictures} pictures, but is {together}")
+    return times_drawn(pictures // together, n, seed).repeat(together, axis=1)
 
 
 def _average_precision(matches: Matches) -> float:

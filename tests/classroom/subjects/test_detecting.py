@@ -252,6 +252,26 @@ def test_intervals_are_those_of_pictures_scored_from_scratch(thresholds):
     assert gain == pytest.approx(expected, abs=1e-12)
 
 
+def test_pictures_that_belong_together_are_drawn_together():
+    found, targets = random_images(2, images=6, ties=False)
+
+    def ap(pairs):
+        chosen = sorted(i for pair in pairs for i in (2 * pair, 2 * pair + 1))
+        some = [found[i] for i in chosen], [targets[i] for i in chosen]
+        return float(coco_average_precision(*some, iou_thresholds=[0.5])["map"])
+
+    generator = torch.Generator().manual_seed(1)
+    expected = bootstrap_interval(range(3), statistic=ap, n=40, generator=generator)
+    interval = detecting.average_precision_interval(found, targets, together=2, n=40, seed=1)
+    assert interval == pytest.approx(expected, abs=1e-12)
+    times = detecting._times(6, 2, 40, 1)
+    assert times.shape == (40, 6)
+    assert (times[:, ::2] == times[:, 1::2]).all()
+    assert (times.sum(1) == 6).all()
+    with pytest.raises(ValueError, match="together must divide the 6 pictures, but is 4"):
+        detecting.average_precision_interval(found, targets, together=4)
+
+
 def test_no_picture_at_all():
     with pytest.raises(ValueError, match="one picture at least"):
         detecting.average_precision_interval([], [])
