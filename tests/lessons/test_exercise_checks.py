@@ -214,3 +214,34 @@ class TestTargetsOfAHistory:
 
         assert "newest" in check(mine)
         assert "off by" in check(lambda history, alpha: history[0])
+
+
+class TestHolesOfARow:
+    @pytest.fixture
+    def stepped(self):
+        return cell("20b", "formula-2", functions_only=True, torch=torch)["stepped"]
+
+    @pytest.fixture
+    def check(self, stepped):
+        return cell("20b", "exercises-2", torch=torch, stepped=stepped)["check_holes"]
+
+    def landed(self, z, way):
+        to = (torch.arange(len(z)) - way / z + 0.5).floor().long()
+        return torch.isin(torch.arange(len(z)), to)
+
+    def test_right(self, check):
+        assert check(lambda z, way: ~self.landed(z, way)) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda z, way: None).startswith("to do")
+
+    def test_the_wrong_way_and_the_wrong_columns(self, check):
+        assert "camera that goes right" in check(lambda z, way: ~self.landed(z, -way))
+        assert "that something lands on" in check(self.landed)
+
+    def test_without_rounding(self, check):
+        def mine(z, way):
+            to = (torch.arange(len(z)) - way / z).long()
+            return ~torch.isin(torch.arange(len(z)), to)
+
+        assert "expected" in check(mine)
