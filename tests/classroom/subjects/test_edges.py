@@ -1,7 +1,14 @@
+import pytest
 import torch
 from scipy import ndimage
 
-from cvcourse.classroom.subjects.edges import near_outlines, thin_parts
+from cvcourse.classroom.subjects.edges import (
+    errors_by_place,
+    misleading_colours,
+    near_outlines,
+    show_refinements,
+    thin_parts,
+)
 
 
 def test_near_outlines_sees_as_far_as_it_reaches():
@@ -29,3 +36,39 @@ def test_a_leg_is_thin_and_a_body_is_not():
     thin = thin_parts(mask)
     assert thin[0, 20:38, 8:11].all()
     assert thin.sum() == 18 * 3
+
+
+def test_errors_by_place_counts_what_is_found_painted_mended_and_spoiled():
+    labels = torch.zeros(1, 40, 40, dtype=torch.int64)
+    labels[:, 10:30, 10:30] = 1
+    labels[:, 0, 0] = 255
+    before, maps = labels.clone(), labels.clone()
+    before[:, 18:20, 18:20] = 0  # four wrong pixels in the middle, two of them mended
+    maps[:, 18, 18:20] = 0
+    maps[:, 36:38, 36:40] = 2  # eight new ones far from any outline
+    maps[:, 10:30, 31] = 1  # and a column of paint beside the outline
+    shares = errors_by_place(maps, labels, before)
+    rim = int((near_outlines(labels) & (labels == 0)).sum())
+    expected = {"thin": shares["thin"], "bulk": 398 / 400, "false paint": 20 / rim}
+    assert shares == pytest.approx(expected | {"deep mended": 0.5, "deep new": 2.0}, nan_ok=True)
+
+
+def test_refinements_are_shown_in_a_row_each(capsys):
+    truth = torch.zeros(20, 20, dtype=torch.int64)
+    truth[5:15, 5:15] = 1
+    half = truth.clone()
+    half[:10] = 0
+    case = (torch.rand(3, 20, 20), truth, (truth, half))
+    figure = show_refinements([case] * 2, ("all", "half"), ("wall", "coin"), title="two rows")
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles[:2] == ["the truth", "all: 1.00"]
+    assert len(titles) == 6
+    told = capsys.readouterr().out.splitlines()
+    assert "found coin 100%; of the background painted 0.0%" in told[0]
+    assert "found coin 50%; of the background painted 0.0%" in told[3]
+
+
+def test_colours_mislead_where_they_should():
+    for name, (mask, picture) in misleading_colours().items():
+        alike = (picture[mask] - picture[~mask].mean()).abs() < 0.05
+        assert alike.any() == (name in ("striped disk", "pale bar"))
