@@ -116,9 +116,9 @@ def runs_to_mask(runs: dict) -> np.ndarray:
     """The (H, W) bool mask of `mask_to_runs`, compressed or not."""
     counts, (height, width) = runs["counts"], runs["size"]
     lengths = _decompressed(counts) if isinstance(counts, str) else counts
+    if (total := sum(lengths)) != height * width:  # before a damaged file's are written out
+        raise ValueError(f"runs of {total} pixels cannot fill {height} x {width}")
     pixels = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
-    if len(pixels) != height * width:
-        raise ValueError(f"runs of {len(pixels)} pixels cannot fill {height} x {width}")
     return pixels.reshape(width, height).T
 
 

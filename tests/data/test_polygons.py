@@ -140,6 +140,8 @@ class TestRuns:
     def test_runs_that_do_not_fill_the_picture_are_refused(self):
         with pytest.raises(ValueError, match="runs of 5 pixels cannot fill 2 x 3"):
             runs_to_mask({"size": [2, 3], "counts": [2, 3]})
+        with pytest.raises(ValueError, match="cannot fill 2 x 3"):  # at once, without 100 TB
+            runs_to_mask({"size": [2, 3], "counts": [0, 10**14]})
 
 
 class TestCoco:
