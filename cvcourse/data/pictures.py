@@ -151,7 +151,8 @@ def load(name: str, size: int | tuple[int, int] | None = None) -> Tensor:
     if size is not None:
         height, width = _height_width(size)
         scale = max(height / picture.height, width / picture.width)
-        w, h = width / scale, height / scale  # of the part that is kept, in original pixels
+        w = min(width / scale, picture.width)  # of the part that is kept, in original pixels;
+        h = min(height / scale, picture.height)  # by rounding it could be larger than the whole
         left, top = (picture.width - w) / 2, (picture.height - h) / 2
         box = (left, top, left + w, top + h)
         picture = picture.resize((width, height), Image.Resampling.BICUBIC, box=box)

@@ -35,6 +35,15 @@ def test_size_keeps_proportions(size):
     assert torch.allclose(disk[:, height // 2, width // 2], centre, atol=0.15)
 
 
+@pytest.mark.parametrize(("name", "size"), [("flower", 240), ("coffee", 228)])
+def test_sizes_whose_scale_is_rounded_up_keep_the_whole_side(name, size):
+    picture = pictures.load(name, size)  # the part would be larger than the picture by 1e-13
+    assert picture.shape == (3, size, size)
+    margin = pictures.load(name).shape[2] // 5
+    centre = pictures.load(name)[..., margin:-margin]
+    assert abs(picture.mean() - centre.mean()) < 0.05
+
+
 def test_kinds():
     assert set(pictures.names("textures")) == {"brick", "grass", "gravel"}
     by_kind = [name for kind in pictures.KINDS for name in pictures.names(kind)]

@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cvcourse.classroom.device import is_first_process, rehearsal
+from cvcourse.classroom.history import History
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
+from cvcourse.classroom.training import fit, warmup_cosine
 from cvcourse.data import pictures
 from cvcourse.models.backbones.vgg import vgg19, vgg_features
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, load_pretrained
@@ -71,6 +73,17 @@ def new_classifier(seed: int) -> nn.Sequential:
         head = nn.Linear(STAGES[-1][-1], len(SEEN))
     parts = {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten(), "head": head}
     return nn.Sequential(OrderedDict(centre=Centre(), features=features, **parts))
+
+
+def learn_features(run: Run, classifier: nn.Module, seed: int) -> History:
+    """Train `new_classifier` on pieces in colour: the loss networks of lessons 17 and 18."""
+    crops = Crops(run.pick(small=400, full=6000), seed=seed, colour=True)
+    recipe = {"lr": 3e-3, "scheduler": warmup_cosine, "live": False, "progress": False}
+    return fit(classifier, crops, _recognise, steps=len(crops), **recipe)
+
+
+def _recognise(classifier: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return F.cross_entropy(classifier(batch[0]), batch[1])
 
 
 class Centre(nn.Module):
