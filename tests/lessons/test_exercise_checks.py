@@ -245,3 +245,31 @@ class TestHolesOfARow:
             return ~torch.isin(torch.arange(len(z)), to)
 
         assert "expected" in check(mine)
+
+
+class TestHowFarPopulationsAreApart:
+    @pytest.fixture
+    def check(self):
+        return cell("41", "exercises-2", torch=torch)["check_gap"]
+
+    def gaps(self, errors, others, at):
+        def below(found):
+            return (found[None] < at[:, None]).double().mean(1)
+
+        return below(errors) - below(others)
+
+    def test_right(self, check):
+        assert check(lambda a, b: self.gaps(a, b, torch.cat([a, b])).abs().max()) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda a, b: None).startswith("to do")
+
+    def test_a_sign(self, check):
+        assert "no sign" in check(lambda a, b: self.gaps(a, b, torch.cat([a, b])).max())
+
+    def test_errors_of_the_second_alone(self, check):
+        assert "of both" in check(lambda a, b: self.gaps(a, b, b).abs().max())
+
+    def test_a_grid(self, check):
+        at = torch.linspace(0, 1, 101)
+        assert "not at a grid" in check(lambda a, b: self.gaps(a, b, at).abs().max())
