@@ -94,7 +94,8 @@ def show_trainings(
     axes.grid(True, axis="x")
     axes.set_axisbelow(True)
     if max(lengths) > 1:
-        figure.legend(loc="outside lower center", ncols=max(lengths), frameon=False)
+        columns = -(-max(lengths) // -(-max(lengths) // 6))  # as even as six a row allow
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     figure.suptitle(title)
     return style.describe(
         figure, alt or f"{title}. Means, and from least to most: {', '.join(told)}."
