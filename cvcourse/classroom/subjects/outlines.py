@@ -27,3 +27,13 @@ def drawn(name: str, side: int = 200) -> Bool[Tensor, "1 side side"]:
     place = (np.arange(side) + 0.5) / side * 2 - 1
     x, y = np.meshgrid(place, place)
     return torch.from_numpy(SHAPES[name](x, y, (0.5, 0.5, 0.5, 0.5)) < 0)[None]
+
+
+def filled_ellipses(
+    boxes: Float[Tensor, "objects 4"], size: tuple[int, int]
+) -> Bool[Tensor, "objects height width"]:
+    """The ellipse inside each box: pixels whose middle lies in it."""
+    x1, y1, x2, y2 = boxes[..., None, None].unbind(1)
+    row, column = torch.meshgrid(*(torch.arange(side) + 0.5 for side in size), indexing="ij")
+    across, along = (2 * column - x1 - x2) / (x2 - x1), (2 * row - y1 - y2) / (y2 - y1)
+    return across**2 + along**2 < 1

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from cvcourse.classroom.subjects.outlines import drawn, filled, mask_iou
+from cvcourse.classroom.subjects.outlines import drawn, filled, filled_ellipses, mask_iou
 
 
 def test_a_box_holds_the_pixels_whose_centres_it_holds():
@@ -26,3 +26,11 @@ def test_drawn_shapes_have_their_area():
     assert drawn("disk").shape == (1, 200, 200)
     assert drawn("disk").float().mean().item() == pytest.approx(math.pi * 0.45**2, abs=0.005)
     assert drawn("square", 100).float().mean().item() == pytest.approx(0.68**2, abs=0.02)
+
+
+def test_ellipses_fill_a_quarter_of_pi_of_their_boxes_and_touch_the_sides():
+    ellipses = filled_ellipses(torch.tensor([[10.0, 20, 90, 60], [0.0, 0, 40, 100]]), (100, 100))
+    areas = ellipses.sum((1, 2)) / torch.tensor([80 * 40, 40 * 100])
+    torch.testing.assert_close(areas, torch.full((2,), math.pi / 4), rtol=0, atol=0.01)
+    assert ellipses[0].any(0).nonzero()[[0, -1], 0].tolist() == [10, 89]
+    assert ellipses[0].any(1).nonzero()[[0, -1], 0].tolist() == [20, 59]
