@@ -247,29 +247,25 @@ class TestHolesOfARow:
         assert "expected" in check(mine)
 
 
-class TestHowFarPopulationsAreApart:
+class TestCoverageOfARow:
     @pytest.fixture
     def check(self):
-        return cell("41", "exercises-2", torch=torch)["check_gap"]
+        names = cell("40", "formula-3", torch=torch)
+        return cell("40", "exercises-2", torch=torch, splat_row=names["splat_row"])[
+            "check_coverage"
+        ]
 
-    def gaps(self, errors, others, at):
-        def below(found):
-            return (found[None] < at[:, None]).double().mean(1)
-
-        return below(errors) - below(others)
+    def alphas(self, x, r, width):
+        return (1 - (torch.arange(float(width))[:, None] - x).abs() / r).clamp(min=0)
 
     def test_right(self, check):
-        assert check(lambda a, b: self.gaps(a, b, torch.cat([a, b])).abs().max()) == "right"
+        assert check(lambda *row: 1 - (1 - self.alphas(*row)).prod(1)) == "right"
 
     def test_no_work(self, check):
-        assert check(lambda a, b: None).startswith("to do")
+        assert check(lambda *row: None).startswith("to do")
 
-    def test_a_sign(self, check):
-        assert "no sign" in check(lambda a, b: self.gaps(a, b, torch.cat([a, b])).max())
-
-    def test_errors_of_the_second_alone(self, check):
-        assert "of both" in check(lambda a, b: self.gaps(a, b, b).abs().max())
-
-    def test_a_grid(self, check):
-        at = torch.linspace(0, 1, 101)
-        assert "not at a grid" in check(lambda a, b: self.gaps(a, b, at).abs().max())
+    def test_sums_and_a_radius_of_one(self, check):
+        assert "more than all" in check(lambda *row: self.alphas(*row).sum(1))
+        assert "0.92 together" in check(lambda *row: self.alphas(*row).sum(1).clamp(max=1))
+        told = check(lambda x, r, width: 1 - (1 - self.alphas(x, 1.0, width)).prod(1))
+        assert told.startswith("radius 1.7")
