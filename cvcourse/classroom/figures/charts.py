@@ -70,6 +70,7 @@ def show_trainings(
 
     rows: the values of a method's trainings, by its name. The first training (seed) is a circle in
         every row, the second a square, and so on, one below the other; the bar is their mean.
+        More than seven are dots, which a legend could not tell apart.
     at_zero: draw a line at 0, where rows are differences.
     """
     if not rows:
@@ -83,7 +84,7 @@ def show_trainings(
         values = _values(values)
         axes.plot([values.mean()] * 2, [row - 0.32, row + 0.32], color=style.BLUE, linewidth=3)
         for i, value in enumerate(values):
-            marker = MARKERS[i % len(MARKERS)]
+            marker = MARKERS[i] if max(lengths) <= len(MARKERS) else "."
             lane = row + 0.4 * ((i + 0.5) / len(values) - 0.5)  # so that none hides another
             axes.plot(value, lane, marker, color="white", markeredgecolor="black", markersize=6)
             if row == longest:
@@ -93,9 +94,8 @@ def show_trainings(
     axes.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
     axes.grid(True, axis="x")
     axes.set_axisbelow(True)
-    if max(lengths) > 1:
-        columns = -(-max(lengths) // -(-max(lengths) // 6))  # as even as six a row allow
-        figure.legend(loc="outside lower center", ncols=columns, frameon=False)
+    if 1 < max(lengths) <= len(MARKERS):
+        figure.legend(loc="outside lower center", ncols=max(lengths), frameon=False)
     figure.suptitle(title)
     return style.describe(
         figure, alt or f"{title}. Means, and from least to most: {', '.join(told)}."
