@@ -269,3 +269,25 @@ class TestCoverageOfARow:
         assert "0.92 together" in check(lambda *row: self.alphas(*row).sum(1).clamp(max=1))
         told = check(lambda x, r, width: 1 - (1 - self.alphas(x, 1.0, width)).prod(1))
         assert told.startswith("radius 1.7")
+
+
+class TestHinge:
+    @pytest.fixture
+    def check(self):
+        return cell("34", "exercises-2", torch=torch)["check_hinge"]
+
+    def test_right(self, check):
+        assert check(lambda r, m: (1 - r).relu().mean() + (1 + m).relu().mean()) == "right"
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda r, m: None, "to do"),
+            (lambda r, m: (1 - r).relu(), "one number"),
+            (lambda r, m: (1 - r).mean() + (1 + m).mean(), "costs 0, not less"),
+            (lambda r, m: torch.cat([1 - r, 1 + m]).relu().mean(), "a mean of each side"),
+            (lambda r, m: (1 + r).relu().mean() + (1 - m).relu().mean(), "got"),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
