@@ -157,6 +157,16 @@ class Run:
     def _skip_instead(self, reason: str, sentence: str, **_: object) -> None:
         self.skip(sentence, reason)
 
+    def claim_of_time(self, sentence: str, *, lower: float, than: float) -> None:
+        """Claim that one measured time is below another; where it is not, skip and tell both.
+
+        What else the machine does decides over clocks, so they fail no lesson.
+        """
+        if lower < than:
+            self.claim(sentence, lower=lower, than=than)
+        else:
+            self.skip(sentence, f"by this clock {_show(lower)} is not below {_show(than)}")
+
     def usual_duration(self, minutes: float | None) -> str:
         """How long the lesson takes, in words: as measured by its author, or as recorded here."""
         if minutes is not None and self.scale == "small":
