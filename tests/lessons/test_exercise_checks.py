@@ -291,3 +291,40 @@ class TestHinge:
     )
     def test_wrong(self, check, wrong, told):
         assert told in check(wrong)
+
+
+class TestSlerp:
+    @pytest.fixture
+    def check(self):
+        return cell("35", "exercises-2", torch=torch)["check_slerp"]
+
+    @staticmethod
+    def turned(a, b, share):
+        x, y = (v / v.norm(dim=-1, keepdim=True) for v in (a, b))
+        angle = (x * y).sum(-1, keepdim=True).clamp(-1, 1).acos()
+        way = (((1 - share) * angle).sin() * x + (share * angle).sin() * y) / angle.sin()
+        return way * torch.lerp(*(v.norm(dim=-1, keepdim=True) for v in (a, b)), share)
+
+    def test_right(self, check):
+        assert check(self.turned) == "right"
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda a, b, t: None, "to do"),
+            (lambda a, b, t: torch.lerp(a, b, t)[0], "one code for each pair"),
+            (lambda a, b, t: torch.lerp(a, b, t), "straight line"),
+            (lambda a, b, t: torch.lerp(a, b, t) * 0.9, "unit vectors"),
+            (lambda a, b, t: torch.nn.functional.normalize(torch.lerp(a, b, t)), "length"),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
+
+    def test_a_straight_line_of_directions(self, check):
+        def function(a, b, t):
+            x, y = (v / v.norm(dim=-1, keepdim=True) for v in (a, b))
+            length = torch.lerp(*(v.norm(dim=-1, keepdim=True) for v in (a, b)), t)
+            return torch.nn.functional.normalize(torch.lerp(x, y, t)) * length
+
+        assert "of the angle" in check(function)
