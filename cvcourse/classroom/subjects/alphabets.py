@@ -6,6 +6,7 @@ Omniglot (Lake et al. 2015) is to real alphabets, without a download.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 STROKES = 3
@@ -63,6 +64,33 @@ def colour(ink: Tensor, hues: Tensor) -> Tensor:
     sixth = 6 * hues[..., None] + torch.tensor([0.0, 4.0, 2.0])
     rgb = ((sixth % 6 - 3).abs() - 1).clamp(0, 1)
     return 1 - ink[..., None, :, :] * (1 - rgb[..., None, None])
+
+
+def moments(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the ink of (N, 1, S, S), in places from -1 to 1: mean (N, 2), covariance (N, 2, 2)."""
+    size = images.shape[-1]
+    side = (torch.arange(size) + 0.5) / size * 2 - 1
+    at = torch.stack(torch.meshgrid(side, side, indexing="xy"), 2).view(-1, 2)
+    ink = images.flatten(1) / images.flatten(1).sum(1, keepdim=True)
+    mean = ink @ at
+    off = at - mean[:, None]
+    return mean, torch.einsum("np,npi,npj->nij", ink, off, off)
+
+
+def normalised(images: Tensor, *, rounded: bool = True) -> Tensor:
+    """Pictures (N, 1, S, S) whose ink is centred and, if rounded, spread alike in all directions.
+
+    The ink's covariance becomes 0.16 times the identity, where a picture reaches from -1 to 1: what
+    shifts, resizes and shears is undone; what turns is not.
+    """
+    mean, covariance = moments(images)
+    root = torch.eye(2).expand(len(images), 2, 2)
+    if rounded:
+        values, vectors = torch.linalg.eigh(covariance)
+        root = vectors @ torch.diag_embed(values.clamp(min=1e-3).sqrt()) @ vectors.mT / 0.4
+    matrix = torch.cat([root, mean[..., None]], 2)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False)
 
 
 def _ink(along: Tensor, pixels: Tensor) -> Tensor:

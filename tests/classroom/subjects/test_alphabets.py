@@ -1,7 +1,9 @@
 import colorsys
 
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from cvcourse.classroom.subjects import alphabets
 
@@ -56,6 +58,33 @@ def test_cards():
     assert torch.allclose(still[:, 0, :, 0].amin((-1, -2)), torch.tensor(1.0))  # red keeps red
     assert not torch.equal(found, still)
     assert not torch.equal(still[:, :, 0], still[:, :, 1])
+
+
+def test_moments_are_those_of_weighted_points():
+    generator = torch.Generator().manual_seed(3)
+    images = torch.rand(4, 1, 6, 6, generator=generator)
+    mean, covariance = alphabets.moments(images)
+    side = (np.arange(6) + 0.5) / 3 - 1
+    places = [(x, y) for y in side for x in side]
+    for picture, m, c in zip(images.flatten(1), mean, covariance, strict=True):
+        weights = picture.double().numpy()
+        assert m.tolist() == pytest.approx(np.average(places, axis=0, weights=weights), abs=1e-5)
+        want = np.cov(np.array(places).T, aweights=weights, ddof=0)
+        assert c.numpy() == pytest.approx(want, abs=1e-5)
+
+
+def test_normalised_ink_is_centred_and_round():
+    images = alphabets.write(alphabets.invent(20, 1), 3, 2, affine=0.2).flatten(0, 1)[:, None]
+    mean, covariance = alphabets.moments(alphabets.normalised(images))
+    assert mean.abs().mean() < 0.03
+    assert (covariance - 0.16 * torch.eye(2)).abs().mean() < 0.02
+    centred, spread = alphabets.moments(alphabets.normalised(images, rounded=False))
+    assert centred.abs().mean() < 0.03
+    assert (spread - alphabets.moments(images)[1]).abs().mean() < 0.02
+    middle = images[:, :, 4:-4, 4:-4]
+    padded = [F.pad(middle, pad) for pad in ((4, 4, 4, 4), (6, 2, 1, 7))]  # shifted by whole pixels
+    same = [alphabets.normalised(picture, rounded=False) for picture in padded]
+    assert torch.allclose(*same, atol=1e-4)
 
 
 @pytest.mark.parametrize(
