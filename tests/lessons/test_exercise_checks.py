@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cvcourse import losses, ops
+from cvcourse import losses, methods, ops
 from cvcourse.classroom.subjects import detecting
 from cvcourse.classroom.subjects.regions import random_boxes
 from cvcourse.models import FasterRCNN
@@ -214,6 +214,41 @@ class TestTargetsOfAHistory:
 
         assert "newest" in check(mine)
         assert "off by" in check(lambda history, alpha: history[0])
+
+
+class TestChoiceOfPseudoLabels:
+    @pytest.fixture
+    def check(self):
+        names = {"torch": torch, "select_pseudo_labels": methods.select_pseudo_labels}
+        return cell("32b", "exercises-2", **names)["check_choose"]
+
+    def choice(self, t, least, each, *, repeat=True, descending=True):
+        sure, label = t.max(1)
+        kept = []
+        for k in range(t.shape[1]):
+            mine = ((label == k) & (sure > least)).nonzero()[:, 0]
+            mine = mine[sure[mine].argsort(descending=descending)].tolist()
+            count = each if repeat else min(each, len(mine))
+            kept += [mine[i % len(mine)] for i in range(count)] if mine else []
+        return kept
+
+    def test_right(self, check):
+        assert check(self.choice) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda t, least, each: None).startswith("to do")
+
+    def test_unsure_ones(self, check):
+        assert check(lambda t, least, each: self.choice(t, 0, 40)) == "some are not sure enough"
+
+    def test_not_repeated(self, check):
+        mine = lambda *given: self.choice(*given, repeat=False)  # noqa: E731
+        assert check(mine).startswith("of the classes there are")
+
+    def test_the_least_sure(self, check):
+        mine = lambda *given: self.choice(*given, descending=False)  # noqa: E731
+        assert "not the surest" in check(mine)
+        assert "another order" in check(lambda *given: self.choice(*given)[::-1])
 
 
 class TestHolesOfARow:
