@@ -8,10 +8,17 @@ import torch.nn.functional as F
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from cvcourse.classroom.device import rehearsal
 from cvcourse.classroom.figures.style import COLOURS
+from cvcourse.classroom.run import Run
 from cvcourse.data.cells import cell_pictures
 
 STRENGTHS = 3
+
+
+def training_steps(run: Run, *, small: int, full: int) -> int:
+    """Steps of a training for the scale of a run; four in a rehearsal."""
+    return 4 if rehearsal() == "lines" else run.pick(small=small, full=full)
 
 
 def moved(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
@@ -58,11 +65,23 @@ def graph_of(images: Tensor, labels: Tensor, known: Tensor):
         return graph.fit(images.flatten(1).numpy(), hidden.numpy())
 
 
-def graphs_say(graphs: Sequence, images: Tensor) -> Tensor:
-    """Probabilities (graphs, N, classes); all 0 where a graph has no answer."""
-    with np.errstate(invalid="ignore"):
-        chances = [graph.predict_proba(images.flatten(1).numpy()) for graph in graphs]
-    return torch.from_numpy(np.stack(chances)).nan_to_num(0).float()
+def graphs_say(graphs: Sequence, images: Tensor | None = None, *, classes: int = 10) -> Tensor:
+    """Probabilities (graphs, N, classes); all 0 where a graph has no answer.
+
+    images: those asked about; None for those that the graphs are made of.
+    """
+    said = []
+    for graph in graphs:
+        with np.errstate(invalid="ignore"):
+            chances = (
+                graph.label_distributions_
+                if images is None
+                else graph.predict_proba(images.flatten(1).numpy())
+            )
+        every = torch.zeros(len(chances), classes)
+        every[:, torch.from_numpy(graph.classes_)] = torch.from_numpy(chances).nan_to_num(0).float()
+        said.append(every)
+    return torch.stack(said)
 
 
 def draw_areas(

@@ -2,6 +2,7 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
+from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects import few_labels
 from cvcourse.data import digits
 
@@ -76,6 +77,26 @@ def test_graph_knows_what_it_was_told_and_no_more():
     hidden[torch.isin(torch.arange(len(labels)), known, invert=True)] = 0  # those it may not see
     blind = few_labels.graph_of(images, hidden, known)
     torch.testing.assert_close(few_labels.graphs_say([blind], images), chances)
+
+
+def test_graph_of_few_classes_names_them_by_their_numbers():
+    images, labels = digits.load("val")
+    some = torch.isin(labels, torch.tensor([2, 7]))
+    images, labels = images[some], labels[some]
+    known = torch.cat([(labels == k).nonzero()[:3, 0] for k in (2, 7)])
+    graphs = [few_labels.graph_of(images, labels, known)]
+    own = few_labels.graphs_say(graphs, classes=8)
+    assert own.shape == (1, len(images), 8)
+    assert set(own[0].argmax(1).tolist()) == {2, 7}
+    assert (own[0].argmax(1) == labels).float().mean() > 0.9
+    torch.testing.assert_close(own.sum(2), torch.ones(1, len(images)))
+
+
+@pytest.mark.parametrize(("rehearsed", "steps"), [("", 400), ("lines", 4), ("claims", 400)])
+def test_steps(monkeypatch, rehearsed, steps):
+    monkeypatch.setenv("CVCOURSE_REHEARSE", rehearsed)
+    run = Run("99 steps", seed=0, device=torch.device("cpu"), scale="small")
+    assert few_labels.training_steps(run, small=400, full=9) == steps
 
 
 def test_areas():
