@@ -313,6 +313,7 @@ class TestHinge:
 
     def test_right(self, check):
         assert check(lambda r, m: (1 - r).relu().mean() + (1 + m).relu().mean()) == "right"
+        assert check(lambda r, m: float((1 - r).relu().mean() + (1 + m).relu().mean())) == "right"
 
     @pytest.mark.parametrize(
         ("wrong", "told"),
