@@ -1,0 +1,125 @@
+"""Sticky notes with a handwritten digit: of each it is known which digit, and which paper.
+
+What one sorts such pictures by is open, and so one can ask what a grouping went by.
+"""
+
+import torch
+import torch.nn.functional as F
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from cvcourse.classroom.figures import show_gallery
+from cvcourse.classroom.printing import say
+from cvcourse.classroom.run import Run
+from cvcourse.data import digits, real
+
+SIDE, DIGIT = 24, 16  # pixels of a note, and of the digit somewhere on it
+PAPERS = {
+    "yellow": (0.98, 0.86, 0.35),
+    "pink": (0.97, 0.55, 0.65),
+    "green": (0.55, 0.83, 0.55),
+    "blue": (0.50, 0.75, 0.95),
+    "orange": (0.95, 0.62, 0.30),
+}
+
+HUES = colormaps["tab10"].colors  # of the ten digits
+
+Notes = tuple[Tensor, Tensor, Tensor]  # images (N, 3, 24, 24), digits (N,), papers (N,)
+
+
+def write_notes(ink: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Notes (N, 3, 24, 24) in [0, 1] of `ink` (N, 1, h, w), and the number of each one's paper.
+
+    The ink, 16 x 16 pixels, lies anywhere inside the note; paper and light are drawn, and noise of
+    deviation 0.02 is added.
+    """
+    n = len(ink)
+    papers = torch.randint(len(PAPERS), (n,), generator=generator)
+    zoom = SIDE / DIGIT
+    free = 1 - 1 / zoom  # from -1 to 1, as far as the ink may move
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = zoom
+    theta[:, :, 2] = zoom * free * (2 * torch.rand(n, 2, generator=generator) - 1)
+    grid = F.affine_grid(theta, [n, 1, SIDE, SIDE], align_corners=False)
+    ink = F.grid_sample(ink, grid, align_corners=False)
+    paper = torch.tensor(list(PAPERS.values()))[papers][:, :, None, None]
+    light = 0.85 + 0.3 * torch.rand(n, 1, 1, 1, generator=generator)
+    noise = 0.02 * torch.randn(n, 3, SIDE, SIDE, generator=generator)
+    return (light * paper * (1 - 0.85 * ink) + noise).clamp(0, 1), papers
+
+
+def sticky_notes(run: Run) -> dict[str, Notes]:
+    """Notes for "train", "val" and "test", on the run's device.
+
+    Digits of `cvcourse.data.digits`; at scale full MNIST's, where `data_scripts/` has fetched it,
+    with the last sixth of its training digits for "val". A line says which.
+    """
+    folder = real.find("mnist") if run.scale == "full" else None
+    if folder is None:
+        name, parts = "digits", {split: digits.load(split) for split in ("train", "val", "test")}
+    else:
+        name = "MNIST"
+        train, test = (real.Mnist(folder, split) for split in ("train", "test"))
+        held = len(train) - len(train) // 6
+        parts = {
+            split: (data.images[part] / 255, data.labels[part])
+            for split, data, part in (
+                ("train", train, slice(held)),
+                ("val", train, slice(held, None)),
+                ("test", test, slice(None)),
+            )
+        }
+    counts = ", ".join(f"{len(labels):,} {split}" for split, (_, labels) in parts.items())
+    say(f"data: notes with {name}, {counts}")
+    notes = {}
+    for number, (split, (ink, labels)) in enumerate(parts.items()):
+        images, papers = write_notes(ink, torch.Generator().manual_seed(number))
+        notes[split] = tuple(part.to(run.device) for part in (images, labels, papers))
+    return notes
+
+
+def looks(notes: Tensor, generator: torch.Generator) -> Tensor:
+    """Each note (N, C, H, W) turned by up to 17°, resized by up to 15 %, moved by up to a sixth."""
+    uniform = 2 * torch.rand(4, len(notes), generator=generator) - 1
+    angle, size = 0.3 * uniform[0], 1 + 0.15 * uniform[1]
+    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
+    theta = torch.cat([turn * size[:, None, None], uniform[2:].T[..., None] / 3], 2)
+    grid = F.affine_grid(theta.to(notes.device), list(notes.shape), align_corners=False)
+    return F.grid_sample(notes, grid, padding_mode="border", align_corners=False)
+
+
+def contents(found: Tensor, labels: Tensor, clusters: int) -> Tensor:
+    """(clusters, 10) how many notes of each digit are in each cluster; both (N,) from 0."""
+    pairs = 10 * found.cpu().long() + labels.cpu().long()
+    return pairs.bincount(minlength=10 * clusters).view(clusters, 10)
+
+
+def show_clusters(
+    images: Tensor, found: Tensor, labels: Tensor, chosen: Tensor, *, title: str, columns: int = 10
+) -> Figure:
+    """A row of notes for each chosen cluster, framed by whether they are its commonest digit.
+
+    images (N, 3, h, w), found and labels (N,), chosen (rows,): which clusters. At the left of a row
+    stands the commonest digit, and the share of the cluster's notes that have it.
+    """
+    counts = contents(found, labels, int(found.max()) + 1)
+    rows, names, correct = [], [], []
+    for c in chosen.tolist():
+        members = (found.cpu() == c).nonzero()[:columns, 0]
+        commonest = int(counts[c].argmax())
+        rows.append(images.cpu()[members])
+        names.append(f"{commonest}: {int(counts[c].max()) / int(counts[c].sum()):.0%}")
+        correct.append((labels.cpu()[members] == commonest).tolist())
+    return show_gallery(rows, names, correct=correct, title=title)
+
+
+def draw_contents(axes: Axes, counts: Tensor) -> None:
+    """A bar for each cluster, in the order of their commonest digits; a colour for each digit."""
+    order = (counts.argmax(1) * (counts.sum() + 1) - counts.max(1).values).argsort()
+    below = torch.zeros(len(counts))
+    for digit, heights in enumerate(counts[order].T):
+        axes.bar(range(len(counts)), heights, 0.9, bottom=below, color=HUES[digit], label=digit)
+        below = below + heights
+    axes.set(ylabel="notes", xticks=[])
