@@ -1,6 +1,7 @@
 """The checks of exercises: silent praise for no work, or for the plausible mistake, is none."""
 
 import ast
+import itertools
 import math
 
 import nbformat
@@ -183,6 +184,47 @@ class TestMimicOfAFinerMap:
             return (self.cut(theirs, boxes, 1) - self.cut(ours, boxes, 1)).square().mean() / 2
 
         assert "another scale" in check(mine)
+
+
+class TestShareOfNotesThatKeepTheirCluster:
+    @pytest.fixture
+    def check(self):
+        return cell("30", "exercises-2", torch=torch)["check_share"]
+
+    def counts(self, old, new, clusters):
+        return torch.bincount(clusters * old + new, minlength=clusters**2).view(clusters, clusters)
+
+    def test_right(self, check):
+        def mine(old, new, clusters):
+            counts = self.counts(old, new, clusters)
+            ways = itertools.permutations(range(clusters))
+            return max(sum(int(counts[i, c]) for i, c in enumerate(way)) for way in ways) / len(old)
+
+        assert check(mine) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda old, new, clusters: None).startswith("to do")
+
+    def test_names_as_they_are(self, check):
+        assert "names do not" in check(lambda old, new, k: (old == new).double().mean())
+
+    def test_many_to_one(self, check):
+        def mine(old, new, clusters):
+            return self.counts(old, new, clusters).max(1).values.sum() / len(old)
+
+        assert "one to one" in check(mine)
+
+    def test_the_best_pair_first(self, check):
+        def mine(old, new, clusters):
+            counts, kept = self.counts(old, new, clusters), 0
+            for _ in range(clusters):
+                best = int(counts.argmax())
+                kept += int(counts.flatten()[best])
+                counts[best // clusters] = counts[:, best % clusters] = -1
+            return kept / len(old)
+
+        assert "best pair first" in check(mine)
+        assert "not 12" in check(lambda old, new, clusters: 1.0)
 
 
 class TestTargetsOfAHistory:
