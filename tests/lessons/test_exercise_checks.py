@@ -323,6 +323,48 @@ class TestHolesOfARow:
 
         assert "expected" in check(mine)
 
+    def test_what_lands_beyond_an_end(self, check):
+        def clamped(z, way):
+            to = (torch.arange(len(z)) - way / z + 0.5).floor().long().clamp(0, len(z) - 1)
+            return ~torch.isin(torch.arange(len(z)), to)
+
+        def cut_off(z, way):
+            to = (torch.arange(len(z)) - way / z + 0.5).long()
+            return ~torch.isin(torch.arange(len(z)), to)
+
+        assert "beyond an end" in check(clamped)
+        assert "towards 0" in check(cut_off)
+
+
+class TestNearestWithAThumbnail:
+    @pytest.fixture
+    def check(self):
+        return cell("18", "exercises-2", torch=torch, F=F)["check_corrected"]
+
+    def spread(self, missing, like):
+        return F.interpolate(missing, like.shape[2:], mode="nearest")
+
+    def test_right(self, check):
+        def mine(pictures, low):
+            missing = low - F.adaptive_avg_pool2d(pictures, low.shape[2:])
+            return pictures + self.spread(missing, pictures)
+
+        assert check(mine) == "right"
+        assert "not the given one" in check(lambda *both: mine(*both).clamp(0, 1))
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        def scaled(pictures, low):
+            return pictures * self.spread(
+                low / F.adaptive_avg_pool2d(pictures, low.shape[2:]), pictures
+            )
+
+        assert "nearer picture" in check(scaled)
+        assert "nearer picture" in check(lambda pictures, low: self.spread(low, pictures))
+        assert "8 × 12" in check(lambda pictures, low: pictures + (low - F.avg_pool2d(pictures, 4)))
+
 
 class TestCoverageOfARow:
     @pytest.fixture
