@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from cvcourse.classroom.subjects import painted
+from cvcourse.data import digits
+
+
+def test_no_photograph_is_in_two_splits():
+    names = [name for part in painted.PHOTOGRAPHS.values() for name in part]
+    assert len(names) == len(set(names))
+
+
+def test_where_there_is_no_ink_there_is_the_ground_and_elsewhere_its_colour():
+    ground = torch.full((1, 3, 24, 24), 0.8)
+    stroke = torch.zeros(5, 1, 24, 24)
+    stroke[:, :, 4:8, 6:9] = 1
+    found = painted.paint(stroke, ground, torch.Generator().manual_seed(0))
+    assert torch.equal(found[stroke.expand_as(found) == 0], torch.full((5 * 3 * 564,), 0.8))
+    colours = found[:, :, 4, 6]
+    assert torch.equal(found[:, :, 7, 8], colours)
+    assert (colours <= 0.4).all()  # dark on a bright ground
+    assert (painted.paint(stroke, 0.1 * ground, torch.Generator())[:, :, 4, 6] >= 0.6).all()
+    assert len(colours.unique(dim=0)) == 5
+
+
+def test_grounds_have_no_up():
+    """A piece with a mark in one corner has it in each of the four about as often."""
+    piece = torch.zeros(1, 3, 24, 24)
+    piece[:, :, 0, 0] = 1
+    found = painted.paint(torch.zeros(800, 1, 24, 24), piece, torch.Generator().manual_seed(0))
+    corners = [(found[:, 0, y, x] > 0.3).sum().item() for y in (0, -1) for x in (0, -1)]
+    assert sum(corners) == 800
+    assert min(corners) > 150
+
+
+def test_the_ink_is_that_of_the_digits():
+    strokes, labels = painted.ink("val", 28)
+    assert strokes.shape == (len(labels), 1, 28, 28)
+    assert torch.equal(strokes[:, :, 4:24, 4:24], digits.load("val", 20)[0])
+    assert strokes[:, :, :4].sum() == 0
+
+
+def test_pieces_are_of_the_photographs_in_colour():
+    found = painted.pieces("test", 24)
+    assert found.shape[1:] == (3, 24, 24)
+    assert 0 <= found.min() < 0.1
+    assert 0.9 < found.max() <= 1
+
+
+def test_copies_and_seeds():
+    images, labels = painted.painted("test", copies=2, seed=3)
+    assert len(images) == len(labels) == 2 * len(digits.load("test")[1])
+    assert not torch.equal(images[: len(images) // 2], images[len(images) // 2 :])
+    assert torch.equal(images, painted.painted("test", copies=2, seed=3)[0])
+
+
+def test_a_loader_gives_the_same_again():
+    loader = painted.Painted(3, 4, seed=1)
+    first, again = list(loader), list(loader)
+    assert len(first) == len(loader) == 3
+    for (images, labels), (same, names) in zip(first, again, strict=True):
+        assert images.shape == (4, 3, 24, 24)
+        assert torch.equal(images, same)
+        assert torch.equal(labels, names)
+    assert not torch.equal(first[0][0], first[1][0])
+
+
+@pytest.mark.parametrize(("split", "side"), [("all", 24), ("train", 12), ("train", 400)])
+def test_what_there_is_not(split, side):
+    with pytest.raises(ValueError, match="must be"):
+        painted.pieces(split, side)
