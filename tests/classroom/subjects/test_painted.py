@@ -15,9 +15,10 @@ def test_where_there_is_no_ink_there_is_the_ground_and_elsewhere_its_colour():
     stroke = torch.zeros(5, 1, 24, 24)
     stroke[:, :, 4:8, 6:9] = 1
     found = painted.paint(stroke, ground, torch.Generator().manual_seed(0))
-    assert torch.equal(found[stroke.expand_as(found) == 0], torch.full((5 * 3 * 564,), 0.8))
+    bare = found[stroke.expand_as(found) == 0]
+    torch.testing.assert_close(bare, torch.full((5 * 3 * 564,), 0.8))
     colours = found[:, :, 4, 6]
-    assert torch.equal(found[:, :, 7, 8], colours)
+    torch.testing.assert_close(found[:, :, 7, 8], colours)
     assert (colours <= 0.4).all()  # dark on a bright ground
     assert (painted.paint(stroke, 0.1 * ground, torch.Generator())[:, :, 4, 6] >= 0.6).all()
     assert len(colours.unique(dim=0)) == 5
@@ -44,7 +45,7 @@ def test_pieces_are_of_the_photographs_in_colour():
     found = painted.pieces("test", 24)
     assert found.shape[1:] == (3, 24, 24)
     assert 0 <= found.min() < 0.1
-    assert 0.9 < found.max() <= 1
+    assert 0.9 < found.max() < 1 + 1e-5  # resampled
 
 
 def test_copies_and_seeds():
