@@ -448,3 +448,34 @@ class TestSlerp:
             return torch.nn.functional.normalize(torch.lerp(x, y, t)) * length
 
         assert "of the angle" in check(function)
+
+
+class TestHowFarABlockLooks:
+    @pytest.fixture
+    def check(self):
+        return cell("28", "exercises-2")["check_field"]
+
+    def looks_at(self, layers, *, stride_first=False, strides=True):
+        field = step = 1
+        for side, stride in layers:
+            if stride_first:
+                step *= stride
+            field += (side - 1) * step
+            if strides and not stride_first:
+                step *= stride
+        return field
+
+    def test_right(self, check):
+        assert check(self.looks_at) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda layers: None).startswith("to do")
+
+    def test_a_stride_before_its_layer(self, check):
+        assert "only the layers after it" in check(lambda x: self.looks_at(x, stride_first=True))
+
+    def test_strides_left_out(self, check):
+        assert "two pixels each, 6, not 4" in check(lambda x: self.looks_at(x, strides=False))
+
+    def test_sides_added_up(self, check):
+        assert "5 pixels, not 6" in check(lambda layers: sum(side for side, _ in layers))
