@@ -479,3 +479,28 @@ class TestHowFarABlockLooks:
 
     def test_sides_added_up(self, check):
         assert "5 pixels, not 6" in check(lambda layers: sum(side for side, _ in layers))
+
+
+class TestTurnedFlow:
+    @pytest.fixture
+    def check(self):
+        return cell("21", "exercises-3", torch=torch)["check_turned"]
+
+    @staticmethod
+    def moved(flow):
+        return torch.rot90(flow, 1, (-2, -1))
+
+    def test_right(self, check):
+        assert (
+            check(lambda f: torch.stack((self.moved(f)[:, 1], -self.moved(f)[:, 0]), 1)) == "right"
+        )
+
+    def test_wrong(self, check):
+        assert "to do" in check(lambda f: None)
+        assert "the numbers turn" in check(self.moved)
+        assert "the picture turns" in check(lambda f: torch.stack((f[:, 1], -f[:, 0]), 1))
+        assert "negative v" in check(
+            lambda f: torch.stack((-self.moved(f)[:, 1], self.moved(f)[:, 0]), 1)
+        )
+        told = check(lambda f: torch.stack((-self.moved(f)[:, 1], -self.moved(f)[:, 0]), 1))
+        assert "what went down" in told
