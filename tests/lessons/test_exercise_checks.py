@@ -3,6 +3,7 @@
 import ast
 import itertools
 import math
+from functools import partial
 
 import nbformat
 import pytest
@@ -419,14 +420,25 @@ class TestSlerp:
         return cell("35", "exercises-2", torch=torch)["check_slerp"]
 
     @staticmethod
-    def turned(a, b, share):
-        x, y = (v / v.norm(dim=-1, keepdim=True) for v in (a, b))
-        angle = (x * y).sum(-1, keepdim=True).clamp(-1, 1).acos()
-        way = (((1 - share) * angle).sin() * x + (share * angle).sin() * y) / angle.sin()
-        return way * torch.lerp(*(v.norm(dim=-1, keepdim=True) for v in (a, b)), share)
+    def norms(a, b):
+        return a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True)
+
+    @staticmethod
+    def angle(x, y):
+        return (x * y).sum(-1, keepdim=True).clamp(-1, 1).acos()
+
+    @staticmethod
+    def turned(x, y, share, angle):
+        return (((1 - share) * angle).sin() * x + (share * angle).sin() * y) / angle.sin()
+
+    @classmethod
+    def slerp(cls, a, b, share, *, angle=None, length=torch.lerp):
+        p, q = cls.norms(a, b)
+        angle = cls.angle(a / p, b / q) if angle is None else angle(a, b)
+        return cls.turned(a / p, b / q, share, angle) * length(p, q, share)
 
     def test_right(self, check):
-        assert check(self.turned) == "right"
+        assert check(self.slerp) == "right"
 
     @pytest.mark.parametrize(
         ("wrong", "told"),
@@ -434,8 +446,7 @@ class TestSlerp:
             (lambda a, b, t: None, "to do"),
             (lambda a, b, t: torch.lerp(a, b, t)[0], "one code for each pair"),
             (lambda a, b, t: torch.lerp(a, b, t), "straight line"),
-            (lambda a, b, t: torch.lerp(a, b, t) * 0.9, "unit vectors"),
-            (lambda a, b, t: torch.nn.functional.normalize(torch.lerp(a, b, t)), "length"),
+            (lambda a, b, t: torch.lerp(a, b, t) * 0.9, "each pair's own θ"),
         ],
     )
     def test_wrong(self, check, wrong, told):
@@ -443,11 +454,38 @@ class TestSlerp:
 
     def test_a_straight_line_of_directions(self, check):
         def function(a, b, t):
-            x, y = (v / v.norm(dim=-1, keepdim=True) for v in (a, b))
-            length = torch.lerp(*(v.norm(dim=-1, keepdim=True) for v in (a, b)), t)
-            return torch.nn.functional.normalize(torch.lerp(x, y, t)) * length
+            p, q = self.norms(a, b)
+            return F.normalize(torch.lerp(a / p, b / q, t)) * torch.lerp(p, q, t)
 
         assert "of the angle" in check(function)
+
+    def test_an_angle_that_is_none_of_the_pair(self, check):
+        def always_right(a, b):
+            return torch.full((len(a), 1), math.pi / 2)
+
+        def of_all(a, b):
+            return self.angle(F.normalize(a), F.normalize(b)).mean()
+
+        def of_the_first(a, b):
+            return self.angle(F.normalize(a), F.normalize(b))[0]
+
+        for angle in (always_right, of_all, of_the_first):
+            assert "each pair's own θ" in check(partial(self.slerp, angle=angle))
+        told = check(partial(self.slerp, angle=self.angle))
+        assert "between the unit vectors" in told
+
+    @pytest.mark.parametrize(
+        "length",
+        [
+            lambda p, q, t: 1.0,
+            lambda p, q, t: torch.lerp(q, p, t),
+            lambda p, q, t: (p + q) / 2,
+            lambda p, q, t: p ** (1 - t) * q**t,
+        ],
+    )
+    def test_a_length_that_does_not_go_linearly(self, check, length):
+        told = check(partial(self.slerp, length=length))
+        assert "the length is" in told
 
 
 class TestHowFarABlockLooks:
