@@ -95,7 +95,8 @@ def show_trainings(
     axes.grid(True, axis="x")
     axes.set_axisbelow(True)
     if 1 < max(lengths) <= len(MARKERS):
-        figure.legend(loc="outside lower center", ncols=max(lengths), frameon=False)
+        columns = max(lengths) if max(lengths) <= 5 else 4  # six would not fit side by side
+        figure.legend(loc="outside lower center", ncols=columns, frameon=False)
     figure.suptitle(title)
     return style.describe(
         figure, alt or f"{title}. Means, and from least to most: {', '.join(told)}."
