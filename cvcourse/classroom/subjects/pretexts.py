@@ -93,7 +93,7 @@ def show_over(
     if chance is not None:
         panel.axhline(chance, color="black", linewidth=0.8, linestyle=":")
     panel.set(xticks=x, xlabel=xlabel, ylabel=ylabel, title=title)
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="dots: single trainings")
     return describe(
         figure, f"{title} {ylabel} over {xlabel}, a line for each of {', '.join(rows)}."
     )
