@@ -11,6 +11,7 @@ from torch import Tensor
 from cvcourse.classroom.device import rehearsal
 from cvcourse.classroom.figures.style import COLOURS
 from cvcourse.classroom.run import Run
+from cvcourse.classroom.subjects.poses import posed
 from cvcourse.data.cells import cell_pictures
 
 STRENGTHS = 3
@@ -25,11 +26,8 @@ def moved(images: Tensor, strength: float, generator: torch.Generator) -> Tensor
     """Each picture (N, C, H, W) turned, resized and moved, at most by `strength` times
     14°, 15 %, and a quarter of half a side; what comes in from outside is 0."""
     u = torch.rand(4, len(images), generator=generator) - 0.5
-    angle, size = 0.5 * strength * u[0], 1 + 0.3 * strength * u[1]
-    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
-    theta = torch.cat([turn * size[:, None, None], strength * u[2:].T[..., None] / 2], 2)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
+    angle, size, shift = 0.5 * strength * u[0], 1 + 0.3 * strength * u[1], strength * u[2:].T / 2
+    return posed(images, angle, size, shift)
 
 
 def corrupted(images: Tensor, seed: int = 0) -> dict[str, list[Tensor]]:

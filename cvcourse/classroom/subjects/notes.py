@@ -13,6 +13,7 @@ from torch import Tensor
 from cvcourse.classroom.figures import show_gallery
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
+from cvcourse.classroom.subjects.poses import posed
 from cvcourse.data import digits, real
 
 SIDE, DIGIT = 24, 16  # pixels of a note, and of the digit somewhere on it
@@ -83,11 +84,8 @@ def sticky_notes(run: Run) -> dict[str, Notes]:
 def looks(notes: Tensor, generator: torch.Generator) -> Tensor:
     """Each note (N, C, H, W) turned by up to 17°, resized by up to 15 %, moved by up to a sixth."""
     uniform = 2 * torch.rand(4, len(notes), generator=generator) - 1
-    angle, size = 0.3 * uniform[0], 1 + 0.15 * uniform[1]
-    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
-    theta = torch.cat([turn * size[:, None, None], uniform[2:].T[..., None] / 3], 2)
-    grid = F.affine_grid(theta.to(notes.device), list(notes.shape), align_corners=False)
-    return F.grid_sample(notes, grid, padding_mode="border", align_corners=False)
+    angle, size, shift = 0.3 * uniform[0], 1 + 0.15 * uniform[1], uniform[2:].T / 3
+    return posed(notes, angle, size, shift, outside="border")
 
 
 def contents(found: Tensor, labels: Tensor, clusters: int) -> Tensor:

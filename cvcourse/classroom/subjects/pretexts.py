@@ -14,29 +14,8 @@ from cvcourse.classroom.figures import colour_of, describe
 from cvcourse.classroom.history import History
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.fit import fit, warmup_cosine
-from cvcourse.data import pictures
 
 Ask = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-def square_photograph(name: str, side: int = 96) -> Tensor:
-    """The middle of one of `cvcourse.data.pictures`, (3, side, side)."""
-    picture = pictures.load(name).expand(3, -1, -1)
-    short = min(picture.shape[1:])
-    top, left = ((n - short) // 2 for n in picture.shape[1:])
-    cut = picture[None, :, top : top + short, left : left + short]
-    return F.interpolate(cut, (side, side), mode="bilinear", antialias=True)[0].clamp(0, 1)
-
-
-def turn(images: Tensor, angles: Tensor) -> Tensor:
-    """Images (N, C, S, S) turned about their middles by angles (N,), radians counter-clockwise.
-
-    Bilinear between pixels; 0 comes in from outside.
-    """
-    sin, cos, none = angles.sin(), angles.cos(), torch.zeros_like(angles)
-    matrix = torch.stack([cos, -sin, none, sin, cos, none], 1).view(-1, 2, 3)
-    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
 
 
 def inside_disk(side: int) -> Tensor:

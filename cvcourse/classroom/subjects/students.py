@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from cvcourse.classroom.subjects.poses import posed
 
 
 class Students(nn.Module):
@@ -104,11 +105,7 @@ class Draws:
 def jittered(images: Tensor, generator: torch.Generator) -> Tensor:
     """Each picture (N, C, H, W) turned by up to 14°, resized by a tenth, moved by an eighth."""
     uniform = torch.rand(4, len(images), generator=generator) - 0.5
-    angle, size = 0.5 * uniform[0], 1 + 0.2 * uniform[1]
-    turn = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).view(-1, 2, 2)
-    theta = torch.cat([turn * size[:, None, None], uniform[2:].T[..., None] / 2], 2)
-    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
+    return posed(images, 0.5 * uniform[0], 1 + 0.2 * uniform[1], uniform[2:].T / 2)
 
 
 def _linear(layer: Tensor, x: Tensor) -> Tensor:

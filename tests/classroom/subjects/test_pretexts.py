@@ -28,12 +28,6 @@ def test_shares_are_counted():
     assert pretexts.share_right(model, inputs, torch.tensor([0, 1, 1, 1])) == 0.75
 
 
-def test_a_photograph_is_cut_in_its_middle():
-    picture = pretexts.square_photograph("chelsea", 32)
-    assert picture.shape == (3, 32, 32)
-    assert 0 <= picture.min() < picture.max() <= 1
-
-
 def test_figures_say_what_they_show():
     rows = {"one": np.array([[0.1, 0.3], [0.4, 0.6]]), "two": np.zeros((2, 2))}
     figure = pretexts.show_over([1, 2], rows, title="T", xlabel="x", ylabel="y", chance=0.5)
@@ -45,13 +39,6 @@ def test_figures_say_what_they_show():
     first, second = figure.axes[0].containers
     assert [bar.get_width() for bar in first] == [0.5, 1.0]
     assert [bar.get_x() for bar in second] == [0.5, 1.0]
-
-
-def test_turning_by_quarters_moves_pixels_and_nothing_else():
-    images = torch.rand(4, 3, 6, 6, generator=torch.Generator().manual_seed(0))
-    turned = pretexts.turn(images, torch.arange(4) * torch.pi / 2)
-    for k in range(4):
-        torch.testing.assert_close(turned[k], images[k].rot90(k, (1, 2)), atol=1e-5, rtol=0)
 
 
 def test_a_disk_is_inside_of_its_square():
