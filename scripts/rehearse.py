@@ -27,7 +27,9 @@ from tests.data.tiny import (  # noqa: E402
     write_cifar,
     write_coco,
     write_mnist,
+    write_omniglot,
     write_pets,
+    write_stl10,
     write_svhn,
     write_voc,
 )
@@ -67,7 +69,7 @@ def mnist(folder: Path) -> None:
 
 DATA: dict[str, Callable[[Path], None]] = {
     "coco": coco, "pascal_voc": pascal_voc, "oxford_pet": oxford_pet, "cifar10": cifar10,
-    "mnist": mnist, "svhn": write_svhn,
+    "mnist": mnist, "svhn": write_svhn, "stl10": write_stl10, "omniglot": write_omniglot,
 }  # fmt: skip
 
 

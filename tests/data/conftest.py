@@ -8,7 +8,9 @@ from tests.data.tiny import (
     write_coco,
     write_div2k,
     write_mnist,
+    write_omniglot,
     write_pets,
+    write_stl10,
     write_svhn,
     write_voc,
 )
@@ -49,6 +51,18 @@ def mnist(tmp_path):
 @pytest.fixture
 def svhn(tmp_path):
     write_svhn(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def stl10(tmp_path):
+    write_stl10(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def omniglot(tmp_path):
+    write_omniglot(tmp_path)
     return tmp_path
 
 

@@ -59,6 +59,8 @@ CASES = {
     "pascal_voc": ("voc", "VOCdevkit/VOC2012", "2012 train: 2 pictures with boxes, 2 with masks"),
     "oxford_pet": ("pets", "", "trainval: 1 cats and 1 dogs of 3 breeds"),
     "div2k": ("div2k", "", "valid-x3: 1 pictures, the first (12, 9) pixels beside (4, 3)"),
+    "stl10": ("stl10", "", "test: {'airplane': 1, 'bird': 1,"),
+    "omniglot": ("omniglot", "", "background: 2 alphabets, 6 letters, 120 drawings"),
     "cifar10": ("cifar", "cifar-10-batches-bin", "test: {'airplane': 1,"),
 }
 

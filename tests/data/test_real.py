@@ -1,6 +1,7 @@
 """Readers of real data sets, on the tiny ones of `conftest`."""
 
 import gzip
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from cvcourse.data.real import (
     Cifar10,
     Coco,
     Mnist,
+    Omniglot,
     OxfordPet,
+    Stl10,
     Svhn,
     VocDetection,
     VocSegmentation,
@@ -109,7 +112,7 @@ def test_oxford_pet_missing_or_damaged(pets, damage, error, message):
         OxfordPet(pets)[0]
 
 
-# --- CIFAR-10, MNIST, SVHN and .flo
+# --- CIFAR-10, MNIST, SVHN, STL-10, Omniglot and .flo
 
 
 def test_cifar10(cifar):
@@ -210,6 +213,73 @@ def test_svhn_missing_or_damaged(svhn):
         Svhn(svhn, "test")
     with pytest.raises(ValueError, match="split must be one of"):
         Svhn(svhn, "extra")
+
+
+def test_stl10(stl10):
+    folder = stl10 / "stl10_binary"
+    train, test, free = (Stl10(folder, split) for split in ("train", "test", "unlabeled"))
+    assert (len(train), len(test), len(free)) == (10, 10, 5)
+    assert train.classes[9] == "truck"
+    assert [train[i][1] for i in (0, 9)] == [0, 9]
+    assert free[4][1] == -1
+    image, _ = test[3]
+    size = 3 * 96 * 96
+    raw = (folder / "test_X.bin").read_bytes()[3 * size : 4 * size]
+    for channel, row, column in ((0, 0, 1), (1, 5, 0), (2, 95, 94)):  # columns are stored whole
+        value = raw[channel * 96 * 96 + column * 96 + row]
+        assert image[channel, row, column].item() == pytest.approx(value / 255)
+    assert image.is_contiguous()
+    with pytest.raises(IndexError):
+        free[5]
+
+
+def test_stl10_missing_or_damaged(stl10):
+    folder = stl10 / "stl10_binary"
+    cut(folder / "test_X.bin")  # five of ten pictures
+    with pytest.raises(ValueError, match="from 1 to 10 for each of 5 pictures"):
+        Stl10(folder, "test")
+    (folder / "train_y.bin").write_bytes(bytes(range(10)))
+    with pytest.raises(ValueError, match="from 1 to 10 for each of 10 pictures"):
+        Stl10(folder)
+    (folder / "train_X.bin").write_bytes(bytes(3 * 96 * 96 - 1))
+    with pytest.raises(ValueError, match="cut off"):
+        Stl10(folder)
+    (folder / "unlabeled_X.bin").unlink()
+    with pytest.raises(FileNotFoundError, match=r"data_scripts/stl10\.py"):
+        Stl10(folder, "unlabeled")
+    with pytest.raises(ValueError, match="split must be one of"):
+        Stl10(folder, "val")
+
+
+def test_omniglot(omniglot):
+    known, unseen = Omniglot(omniglot), Omniglot(omniglot, "evaluation")
+    assert (len(known), len(known.names), known.alphabets) == (120, 6, ("Greek", "Latin"))
+    assert unseen.alphabets == ("Angelic", "Ge_ez")
+    assert known.names[3] == "Latin/character01"
+    assert [known[i][1] for i in (0, 19, 20, 119)] == [0, 0, 1, 5]
+    image, letter = known[45]  # the sixth drawing of the third letter
+    assert image.shape == (1, 105, 105)
+    assert letter == 2
+    assert image.unique().tolist() == [0, 1]
+    assert image[0, 30:35, 20:46].min() == 1
+    assert image.sum() == 5 * 26
+    with pytest.raises(IndexError):
+        known[120]
+
+
+def test_omniglot_missing_or_damaged(omniglot):
+    drawing = omniglot / "images_evaluation" / "Angelic" / "character01" / "0000_01.png"
+    cut(drawing)
+    with pytest.raises(ValueError, match=r"0000_01\.png is"):
+        Omniglot(omniglot, "evaluation")[0]
+    shutil.rmtree(omniglot / "images_evaluation")
+    with pytest.raises(FileNotFoundError, match=r"data_scripts/omniglot\.py"):
+        Omniglot(omniglot, "evaluation")
+    (omniglot / "images_evaluation").mkdir()
+    with pytest.raises(FileNotFoundError, match="has no drawing"):
+        Omniglot(omniglot, "evaluation")
+    with pytest.raises(ValueError, match="split must be one of"):
+        Omniglot(omniglot, "train")
 
 
 def test_flow_file_is_as_published(tmp_path):

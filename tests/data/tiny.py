@@ -172,6 +172,37 @@ def write_mnist(folder: Path, train: int = 30, test: int = 20) -> None:
         (folder / f"{name}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(digits))
 
 
+def write_stl10(folder: Path, count: int = 10) -> None:
+    """STL-10's files of random pixels; the labels are 1, 2, ... 10, 1, ... Unlabelled: half."""
+    folder = folder / "stl10_binary"
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(0)
+    for split, many in (("train", count), ("test", count), ("unlabeled", count // 2)):
+        pixels = generator.integers(0, 256, (many, 3, 96, 96), np.uint8)
+        (folder / f"{split}_X.bin").write_bytes(pixels.tobytes())
+        if split != "unlabeled":
+            labels = bytes(1 + i % 10 for i in range(many))
+            (folder / f"{split}_y.bin").write_bytes(labels)
+    kinds = "airplane bird car cat deer dog horse monkey ship truck"
+    (folder / "class_names.txt").write_text("\n".join([*kinds.split(), ""]), encoding="utf-8")
+
+
+def write_omniglot(folder: Path, letters: int = 3, drawings: int = 20) -> None:
+    """Omniglot's folders: of two alphabets each some letters, a bar that gets longer; 1 bit."""
+    for split, alphabets in (
+        ("background", ("Greek", "Latin")),
+        ("evaluation", ("Angelic", "Ge_ez")),
+    ):
+        for alphabet in alphabets:
+            for letter in range(1, letters + 1):
+                home = folder / f"images_{split}" / alphabet / f"character{letter:02}"
+                home.mkdir(parents=True, exist_ok=True)
+                for number in range(1, drawings + 1):
+                    paper = np.ones((105, 105), bool)
+                    paper[10 * letter : 10 * letter + 5, 20 : 40 + number] = False
+                    Image.fromarray(paper).save(home / f"0000_{number:02}.png")
+
+
 def write_svhn(folder: Path, count: int = 20) -> None:
     """SVHN's two files of random pixels; the digits are 1, 2, ... 9, 0 (written as 10), 1, ..."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,9 +14,11 @@ from .flow import read_flow, write_flow
 from .flow_pairs import FlyingChairs, KittiFlow, Sintel
 from .frames import Frames, read_video
 from .mnist import Mnist
+from .omniglot import Omniglot
 from .oxford_pet import OxfordPet
 from .pascal_voc import VOC_CLASSES, VocDetection, VocSegmentation
 from .places import find, home
+from .stl10 import Stl10
 from .super_resolution import Div2k, Set5
 from .svhn import Svhn
 
@@ -29,9 +31,11 @@ __all__ = [
     "Frames",
     "KittiFlow",
     "Mnist",
+    "Omniglot",
     "OxfordPet",
     "Set5",
     "Sintel",
+    "Stl10",
     "Svhn",
     "VocDetection",
     "VocSegmentation",

@@ -23,6 +23,8 @@ SIGNS = {
     "cifar10": "cifar-10-batches-bin/test_batch.bin",
     "mnist": "t10k-labels-idx1-ubyte.gz",
     "svhn": "test_32x32.mat",
+    "stl10": "stl10_binary/test_X.bin",
+    "omniglot": "images_evaluation/Angelic",
     "div2k": "DIV2K_valid_HR/0801.png",
     "set5": "image_SRF_3/img_001_SRF_3_HR.png",
 }
@@ -43,7 +45,7 @@ def find(name: str) -> Path | None:
     if name not in SIGNS:
         raise ValueError(f"name must be one of {tuple(SIGNS)}, got {name!r}")
     folder = home() / name
-    return folder if (folder / SIGNS[name]).is_file() else None
+    return folder if (folder / SIGNS[name]).exists() else None
 
 
 def existing(path: Path, script: str | None) -> Path:
