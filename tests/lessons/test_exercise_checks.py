@@ -3,6 +3,7 @@
 import ast
 import itertools
 import math
+from fractions import Fraction
 from functools import partial
 
 import nbformat
@@ -292,6 +293,36 @@ class TestChoiceOfPseudoLabels:
         mine = lambda *given: self.choice(*given, descending=False)  # noqa: E731
         assert "not the surest" in check(mine)
         assert "another order" in check(lambda *given: self.choice(*given)[::-1])
+
+
+class TestAcceptedForARate:
+    @pytest.fixture
+    def check(self):
+        return cell("43b", "exercises-2")["check_accepted"]
+
+    def counts(self, rate, submitted, *, number=Fraction, up=math.ceil, half=True):
+        last = number(1) / 10 ** len(rate.partition(".")[2]) / (2 if half else 1)
+        low = up((number(rate) - last) * submitted / 100)
+        high = math.floor((number(rate) + last) * submitted / 100)
+        return (low, high) if low <= high else None
+
+    def test_right(self, check):
+        assert check(self.counts) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda rate, submitted: None).startswith("not written yet")
+
+    def test_rounding_the_lower_end_down(self, check):
+        assert check(lambda *given: self.counts(*given, up=math.floor)).startswith("25.2 %")
+
+    def test_a_whole_place_to_either_side(self, check):
+        assert check(lambda *given: self.counts(*given, half=False)).startswith("25.2 %")
+
+    def test_an_empty_range(self, check):
+        def mine(rate, submitted):
+            return self.counts(rate, submitted) or (1, 0)
+
+        assert "half a paper" in check(mine)
 
 
 class TestHolesOfARow:

@@ -8,6 +8,7 @@ import pytest
 from tests.lessons.notebooks import LESSONS, ROOT, number_of
 
 SECOND = [path for path in LESSONS if not number_of(path.stem).isdigit()]
+STILL_TO_WRITE = {"43"}  # whose second notebook was written before; ends empty
 
 
 @pytest.mark.parametrize("path", SECOND, ids=lambda p: p.stem)
@@ -20,7 +21,9 @@ def test_card_says_whether_there_is_an_assignment(path):
 
 @pytest.mark.parametrize("path", SECOND, ids=lambda p: p.stem)
 def test_stands_beside_a_first_one(path):
-    assert list(path.parent.glob(f"{number_of(path.stem)[:2]}_*.ipynb"))
+    first = number_of(path.stem)[:2]
+    there = bool(list(path.parent.glob(f"{first}_*.ipynb")))
+    assert there == (first not in STILL_TO_WRITE), "written? then strike it out of STILL_TO_WRITE"
 
 
 def test_number():
