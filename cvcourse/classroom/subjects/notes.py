@@ -57,21 +57,7 @@ def sticky_notes(run: Run) -> dict[str, Notes]:
     Digits of `cvcourse.data.digits`; at scale full MNIST's, where `data_scripts/` has fetched it,
     with the last sixth of its training digits for "val". A line says which.
     """
-    folder = real.find("mnist") if run.scale == "full" else None
-    if folder is None:
-        name, parts = "digits", {split: digits.load(split) for split in ("train", "val", "test")}
-    else:
-        name = "MNIST"
-        train, test = (real.Mnist(folder, split) for split in ("train", "test"))
-        held = len(train) - len(train) // 6
-        parts = {
-            split: (data.images[part] / 255, data.labels[part])
-            for split, data, part in (
-                ("train", train, slice(held)),
-                ("val", train, slice(held, None)),
-                ("test", test, slice(None)),
-            )
-        }
+    name, parts = ink_of_digits(run)
     counts = ", ".join(f"{len(labels):,} {split}" for split, (_, labels) in parts.items())
     say(f"data: notes with {name}, {counts}")
     notes = {}
@@ -79,6 +65,23 @@ def sticky_notes(run: Run) -> dict[str, Notes]:
         images, papers = write_notes(ink, torch.Generator().manual_seed(number))
         notes[split] = tuple(part.to(run.device) for part in (images, labels, papers))
     return notes
+
+
+def ink_of_digits(run: Run) -> tuple[str, dict[str, tuple[Tensor, Tensor]]]:
+    """ "digits" or, as `sticky_notes` says, "MNIST"; and of each split ink (N, 1, h, w), labels."""
+    folder = real.find("mnist") if run.scale == "full" else None
+    if folder is None:
+        return "digits", {split: digits.load(split) for split in ("train", "val", "test")}
+    train, test = (real.Mnist(folder, split) for split in ("train", "test"))
+    held = len(train) - len(train) // 6
+    return "MNIST", {
+        split: (data.images[part] / 255, data.labels[part])
+        for split, data, part in (
+            ("train", train, slice(held)),
+            ("val", train, slice(held, None)),
+            ("test", test, slice(None)),
+        )
+    }
 
 
 def looks(notes: Tensor, generator: torch.Generator) -> Tensor:
