@@ -573,3 +573,39 @@ class TestTurnedFlow:
         )
         told = check(lambda f: torch.stack((-self.moved(f)[:, 1], -self.moved(f)[:, 0]), 1))
         assert "what went down" in told
+
+
+class TestFiltersOfEarlierTasks:
+    @pytest.fixture
+    def check(self):
+        return cell("33", "exercises-2", torch=torch)["check_reused"]
+
+    @staticmethod
+    def shares(used, *, since=0, divide=lambda of_task, frozen: of_task.sum()):
+        found = []
+        for task, of_task in enumerate(used):
+            earlier = used[max(since and task - since, 0) : task]
+            frozen = torch.stack(earlier).any(0) if task else torch.zeros_like(of_task)
+            found.append(float((of_task & frozen).sum() / max(divide(of_task, frozen), 1)))
+        return found
+
+    def test_right(self, check):
+        assert check(self.shares) == "right"
+        assert check(lambda used: torch.tensor(self.shares(used))) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda used: None).startswith("to do")
+
+    def test_the_task_before_alone(self, check):
+        assert "not only the one before" in check(lambda used: self.shares(used, since=1))
+
+    def test_another_divisor(self, check):
+        divided = {"of all six": lambda a, b: len(a), "frozen so far": lambda a, b: b.sum()}
+        for told, divide in divided.items():
+            assert told in check(lambda used, divide=divide: self.shares(used, divide=divide))
+
+    def test_nothing_by_nothing(self, check):
+        assert "0 / 0" in check(lambda used: [*self.shares(used)[:3], math.nan])
+
+    def test_its_own_filters(self, check):
+        assert "its own filters" in check(lambda used: [float(x.any()) for x in used])

@@ -76,6 +76,14 @@ def gains_in_words(ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor) -> str:
     return f"{gain:+.3f} ({low:+.3f} to {high:+.3f}): {each}"
 
 
+def verdict_of_gain(ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor) -> str:
+    """`gains_in_words`, and whether the interval is above 0 ("ahead"), below ("behind") or neither
+    ("not told apart")."""
+    _, low, high = gain_of_trainings(ours, theirs)
+    verdict = "ahead" if low > 0 else "behind" if high < 0 else "not told apart"
+    return f"{gains_in_words(ours, theirs)}: {verdict}"
+
+
 def wilson_interval(hits: int, trials: int) -> tuple[float, float, float]:
     """(share, low, high): a share of hits, and Wilson's interval for it.
 

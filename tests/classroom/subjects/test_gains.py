@@ -12,6 +12,7 @@ from cvcourse.classroom.subjects.gains import (
     mean_iou_gain,
     mean_iou_interval,
     times_drawn,
+    verdict_of_gain,
 )
 from cvcourse.metrics import bootstrap_interval, confusion_matrix
 
@@ -222,3 +223,11 @@ def test_gains_in_words():
     expected = f"{gain:+.3f} ({low:+.3f} to {high:+.3f}): +0.020, -0.010, +0.050"
     assert gains_in_words(ours, theirs) == expected
     assert expected.startswith("+0.020 (-0.055 to +0.095)")  # 0.02 ± 4.3027 * 0.03 / sqrt(3)
+
+
+def test_verdict_of_a_gain():
+    ours = [0.50, 0.60, 0.55]
+    assert verdict_of_gain(ours, [0.40, 0.51, 0.44]).endswith("+0.110: ahead")
+    assert verdict_of_gain([0.40, 0.51, 0.44], ours).endswith("-0.110: behind")
+    told = verdict_of_gain(ours, [0.48, 0.61, 0.50])
+    assert told == f"{gains_in_words(ours, [0.48, 0.61, 0.50])}: not told apart"

@@ -4,6 +4,7 @@ import torch
 
 from cvcourse.classroom import begin
 from cvcourse.classroom.subjects import old_tasks
+from cvcourse.classroom.subjects.notes import PAPERS
 from cvcourse.data import digits
 
 
@@ -30,7 +31,10 @@ class TestOnPaper:
         assert pictures[:, :, 7:9, 7:9].max() < 0.2
         corner = pictures[:, :, 0, 0]
         assert (corner.amax(1) > 0.7).all()
-        assert len({tuple((c / c.max() * 20).int().tolist()) for c in corner}) == 5
+        hues = torch.nn.functional.normalize(torch.tensor(list(PAPERS.values())), dim=1)
+        apart = torch.cdist(torch.nn.functional.normalize(corner, dim=1), hues)
+        assert apart.min(1).values.max() < 0.1
+        assert len(apart.argmin(1).unique()) == 5
 
     def test_each_differently_and_alike_for_a_seed(self):
         ink = digits.load("val", 16)[0][:1].expand(2, -1, -1, -1)
@@ -67,3 +71,56 @@ def test_owners_are_dark_and_later_users_light():
     assert shades[0, 0] == shades[0, 1] == shades[1, 2]  # first to use them
     assert shades[0, 0] < shades[1, 1] < shades[0, 2] == pytest.approx(3)
     plt.close(figure)
+
+
+class TestLearning:
+    @pytest.fixture
+    def five(self):
+        return old_tasks.FiveTasks(begin("33 Test", minutes=1), steps=4)
+
+    def test_looks_four_times_a_source_in_evaluation_mode(self, five):
+        seen = []
+        five.learn(
+            0, 0.01, five.sequence[:2], look=lambda net, task: seen.append((task, net.training))
+        )
+        assert seen == [(0, False)] * 4 + [(1, False)] * 4
+
+    def test_memory_is_balanced_and_alike_for_a_seed(self, five):
+        ink, digits = five.remembered(1, 3)
+        assert digits.bincount().tolist() == [3] * 10
+        assert torch.equal(ink, five.remembered(1, 3)[0])
+        assert not torch.equal(ink, five.remembered(2, 3)[0])
+
+    def test_kept_convolutions_stay_after_the_first_source(self, five):
+        kept = []
+        five.learn(
+            0, 0.01, five.sequence[:2], keep=True,
+            look=lambda net, task: kept.append([c.weight.detach().clone() for c in net.convs]),
+        )  # fmt: skip
+        assert all(torch.equal(a, b) for a, b in zip(kept[3], kept[-1], strict=True))
+        assert not torch.equal(kept[0][0], kept[3][0])
+
+    def test_scores_by_counting(self, five):
+        network = five.learn(0, 0.01, five.together, among_ten=True)
+        scores = five.scores(network, among_ten=True)
+        pictures, labels = five.shown["val"]
+        with torch.no_grad():
+            logits = network.every(pictures)
+        assert scores["ten · val"] == pytest.approx((logits.argmax(1) == labels).double().mean())
+        pairs = logits.view(-1, 5, 2)[torch.arange(len(labels)), labels // 2].argmax(1)
+        right = (pairs == labels % 2).double()
+        of_each = [right[labels // 2 == task].mean() for task in range(5)]
+        assert scores["told · val"] == pytest.approx(torch.stack(of_each).mean().item())
+
+    def test_networks_apart_and_the_surest_head(self, five):
+        apart = old_tasks.Apart(
+            [five.learn(s, 0.01, five.sequence[:1], filters=4) for s in range(5)]
+        )
+        pictures = five.shown["val"][0][:7]
+        with torch.no_grad():
+            features = apart.all_features(pictures)
+            assert features.shape == (7, 5, 4)
+            for task in range(5):
+                theirs = apart.heads[task](features[:, task])
+                torch.testing.assert_close(apart(pictures, task), theirs)
+        assert 0 <= five.surest(apart, "val") <= 1
