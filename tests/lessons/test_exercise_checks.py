@@ -609,3 +609,28 @@ class TestFiltersOfEarlierTasks:
 
     def test_its_own_filters(self, check):
         assert "its own filters" in check(lambda used: [float(x.any()) for x in used])
+
+
+class TestColourfulness:
+    @pytest.fixture
+    def check(self):
+        return cell("29", "exercises-2", torch=torch)["check_colourful"]
+
+    @staticmethod
+    def colourful(rgb, *, share=0.3, unbiased=False):
+        red, green, blue = rgb.flatten(2).unbind(1)
+        both = torch.stack([red - green, (red + green) / 2 - blue])
+        spread = both.var(2, unbiased=unbiased).sum(0).sqrt()
+        return spread + share * both.mean(2).norm(dim=0)
+
+    def test_right(self, check):
+        assert check(self.colourful) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda rgb: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "by their number" in check(partial(self.colourful, unbiased=True))
+        assert "count 0.3" in check(partial(self.colourful, share=1.0))
+        assert "the means" in check(partial(self.colourful, share=0.0))
+        assert "none: 0" in check(lambda rgb: rgb.mean((1, 2, 3)))

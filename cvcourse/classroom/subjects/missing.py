@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from cvcourse.classroom.figures import colour_of, describe
+from cvcourse.classroom.printing import say
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.fit import fit
 from cvcourse.data import digits, pictures
@@ -180,6 +181,19 @@ def mean_step(filling: Tensor, border: int) -> float:
 
 def _inner(x: Tensor, border: int) -> Tensor:
     return x[..., border : x.shape[-2] - border, border : x.shape[-1] - border]
+
+
+def print_table(
+    columns: Sequence[str], rows: Mapping[str, Sequence[float]], *, digits: int = 2
+) -> None:
+    """Numbers below each other; a dash for nan. A row may have fewer numbers than columns."""
+    first, widths = max(map(len, rows)), [max(len(name), digits + 4) for name in columns]
+    heads = (f"{name:>{width}s}" for name, width in zip(columns, widths, strict=True))
+    say("  ".join([" " * first, *heads]))
+    for name, numbers in rows.items():
+        told = ["-" if math.isnan(x) else f"{x:.{digits}f}" for x in numbers]
+        cells = (f"{text:>{width}s}" for text, width in zip(told, widths, strict=False))
+        say("  ".join([f"{name:{first}s}", *cells]))
 
 
 def show_nearer_or_sharper(rows: Mapping[str, Sequence]) -> Figure:

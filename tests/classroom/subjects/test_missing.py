@@ -177,3 +177,12 @@ def test_colours_are_scored_by_distance_and_where_they_should_be_vivid():
     scores = missing.colour_scores(0.5 * lab[:, 1:], lab)
     assert scores == {"error": 11.25, "vivid error": 20.0, "vividness": 0.5}
     assert missing.colour_scores(-lab[:, 1:], lab)["vividness"] == 1
+
+
+def test_a_table_stands_in_columns(capsys):
+    missing.print_table(("a, b", "longer one"), {"x": [1, float("nan")], "row": [22.222]})
+    assert capsys.readouterr().out.splitlines() == [
+        "       a, b  longer one",
+        "x      1.00           -",
+        "row   22.22",
+    ]
