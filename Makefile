@@ -8,9 +8,10 @@ TEST_READY := $(VENV)/ready-test-$(HERE)
 SITE_READY := $(VENV)/ready-site-$(HERE)
 TEACH_READY := $(VENV)/ready-teach-$(HERE)
 
-.PHONY: help lab test unit lessons lesson site assignments grade mark gpu rehearse bench mutants clean
+.PHONY: help lab explore test unit lessons lesson site assignments grade mark gpu rehearse bench mutants clean
 help:
 	@echo "make lab            set up what is missing and open the course in JupyterLab"
+	@echo "make explore        choose a picture and a question, and see what every trained model answers"
 	@echo "make test           set up what is missing, run the unit tests and every lesson"
 	@echo "make unit K=focal   run the unit tests, or those whose names contain a word"
 	@echo "make lesson N=04    run one lesson from top to bottom"
@@ -38,6 +39,9 @@ $(SITE_READY): pyproject.toml constraints.txt
 
 lab: $(LESSONS_READY)
 	$(PY) -m jupyter lab lessons/ $(if $(filter 0,$(shell id -u)),--allow-root)
+
+explore: $(LESSONS_READY)
+	@$(PY) -m cvcourse explore
 
 test: unit lessons
 

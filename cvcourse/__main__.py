@@ -4,6 +4,7 @@ unit [WORDS]   the unit tests, or those whose names contain the words (pytest's 
 lessons        every lesson from top to bottom, then their records
 lesson NN ...  the lessons with these numbers (04, 19b)
 test           unit, then lessons
+explore        the explorer alone in the browser
 site [strict]  the course as a site, build/site, from what the lessons left behind; strict: of all
 """
 
@@ -20,6 +21,7 @@ LESSONS = COURSE / "lessons"
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 NBVAL = ["-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
 NBVAL += ["--nbval-cell-timeout=1200", "-p", "scripts.executed"]  # keeps build/executed
+VOILA = [sys.executable, "-m", "voila", "cvcourse/classroom/explorer/explorer.ipynb"]
 MANY = ["-n", "auto", "--maxprocesses", "8"]
 # One more than the cores: graded classes and killed trainings wait for processes of their own.
 ONE_MORE = ["-n", str(min(8, (os.cpu_count() or 1) + 1))]
@@ -72,7 +74,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         "python -m cvcourse", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("task", choices=["unit", "lessons", "lesson", "test", "site"])
+    parser.add_argument("task", choices=["unit", "lessons", "lesson", "test", "site", "explore"])
     parser.add_argument("names", nargs="*")
     given = parser.parse_args(arguments)
     if not LESSONS.is_dir():
@@ -82,6 +84,8 @@ def main(arguments: list[str]) -> int:
         return lesson(given.names or [""])
     if given.task == "unit":
         return unit(given.names)
+    if given.task == "explore":
+        return call(VOILA)
     if given.task == "site":
         return call([sys.executable, "-m", "scripts.pages", *given.names])
     if given.names:

@@ -1,0 +1,190 @@
+"""Every trained model that ships is asked or named as not asked, and answers for every picture."""
+
+import hashlib
+import http.server
+import re
+import socket
+import threading
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from cvcourse.classroom.explorer import answering, ask_all, entries, tasks
+from cvcourse.classroom.explorer.pictures_to_choose import PICTURES
+from cvcourse.classroom.explorer.showing import fitted, grey, middle
+from cvcourse.classroom.training import weights
+from cvcourse.models import TORCHVISION_WEIGHTS
+from tests.lessons.notebooks import LESSONS, number_of
+
+TASKS = [task for of_group in tasks().values() for task in of_group]
+
+
+def test_each_file_of_weights_is_asked_or_it_is_said_why_not():
+    stems = {path.stem.rpartition("-")[0] for path in weights.folder().glob("*.safetensors")}
+    asked = {file for entry in entries.OURS for file in entry.files}
+    assert asked <= stems
+    excused = {s for s in stems - asked for start in entries.NOT_ASKED if s.startswith(start)}
+    assert stems - asked - excused == set()
+    there = [n for n in entries.NOT_ASKED if any(s.startswith(n) for s in stems - asked)]
+    assert set(entries.NOT_ASKED) - set(there) <= set(entries.NEWER)
+
+
+def test_lessons_are_there():
+    numbers = {number_of(path.stem) for path in LESSONS}
+    assert {entry.lesson for entry in entries.OURS} <= numbers
+
+
+def test_no_task_without_a_model(monkeypatch):
+    assert set(TASKS) == {entry.task for entry in entries.OURS}
+    assert {e.task for e in entries.PUBLISHED} <= set(TASKS)
+    monkeypatch.setattr(entries, "OURS", tuple(e for e in entries.OURS if e.task == "depth"))
+    assert tasks() == {"Scene geometry": {"depth": "How far is each pixel?"}}
+    with pytest.raises(ValueError, match="task must be one of depth, but is 'digit'"):
+        ask_all(torch.zeros(3, 40, 40), "digit")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_each_model_answers(task):
+    image = PICTURES["scene: shapes"]()
+    told = list(ask_all(image, task))
+    assert [t.name for t in told] == [e.name for e in entries.OURS if e.task == task]
+    for answer in told:
+        assert answer.problem == ""
+        assert answer.confidence
+        assert answer.parameters > 1000
+        assert max(answer.size) <= 96
+        card = answer.card()
+        assert card.count("<img ") == card.count("alt=") == 1
+        assert f"lesson {answer.lesson}" in card
+
+
+@pytest.mark.parametrize("shape", [(3, 30, 400), (3, 601, 20), (3, 16, 16)])
+def test_pictures_of_any_shape(shape):
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    assert middle(image, 96).shape == (3, 96, 96)
+    assert grey(image, 40).shape == (1, 40, 40)
+    seen = fitted(image, 300)
+    assert max(seen.shape[1:]) <= 300
+    assert seen.shape[1] / seen.shape[2] == pytest.approx(shape[1] / shape[2], rel=0.1)
+    assert len(list(ask_all(image, "depth"))) == 1
+
+
+def test_the_models_know_their_own_scenes():
+    """Boxes where the shapes are, the digit that is there: the weights fit what was built here."""
+    boxes = {
+        told.name: told.confidence for told in ask_all(PICTURES["scene: shapes"](), "detection")
+    }
+    for name, said in boxes.items():
+        assert float(said.rpartition(" ")[2]) > 0.6, name
+    digits = [t.confidence for t in ask_all(PICTURES["scene: a digit among scraps"](), "digit")]
+    assert all(float(re.match(r"\d (\S+),", said).group(1)) > 0.5 for said in digits)
+    assert len({said[0] for said in digits}) == 1
+    for told in ask_all(PICTURES["scene: coins and a horse"](), "segmentation"):
+        if told.lesson in ("07", "09"):
+            assert "coin" in told.confidence or "horse" in told.confidence
+
+
+class Small(nn.Module):
+    """A network with two weights, as a published one."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Conv2d(3, 2, 1)
+
+    def forward(self, images):
+        return self.last(images)
+
+
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """serve(content) puts it on a local server, under a name with the hash of `hashed`."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    handler.func.log_message = lambda *arguments: None
+    monkeypatch.setenv("CVCOURSE_CACHE", str(tmp_path / "cache"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    def put(content: bytes, hashed: bytes) -> str:
+        name = f"small-{hashlib.sha256(hashed).hexdigest()[:16]}.pth"
+        (folder / name).write_bytes(content)
+        return f"http://127.0.0.1:{server.server_port}/{name}"
+
+    yield put
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """published(address) offers `Small` for segmentation, from there."""
+
+    def offer(address):
+        monkeypatch.setitem(TORCHVISION_WEIGHTS, "small", address)
+        entry = entries.PUBLISHED[2]
+        small = entries.Entry(
+            "segmentation", "Small, published", "", ("small",), entries.published(Small, "small"),
+            entry.see, entry.answer, "Two weights.",
+        )  # fmt: skip
+        monkeypatch.setattr(entries, "OURS", ())
+        monkeypatch.setattr(entries, "PUBLISHED", (small,))
+
+    return offer
+
+
+def checkpoint(tmp_path) -> bytes:
+    torch.manual_seed(0)
+    path = tmp_path / "made.pth"
+    torch.save(Small().state_dict(), path)
+    return path.read_bytes()
+
+
+def test_published_weights_are_fetched_once_verified_and_used(tmp_path, serve, published):
+    content = checkpoint(tmp_path)
+    published(serve(content, content))
+    said = []
+    for _ in range(2):
+        (told,) = ask_all(
+            torch.rand(3, 20, 30), "segmentation", published=True, progress=said.append
+        )
+        assert told.problem == ""
+        assert told.size == (20, 30)
+        assert "published weights" in told.card()
+    assert [words for words in said if "fetching" in words]
+    assert len(list((tmp_path / "cache").rglob("small-*"))) == 1
+
+
+def test_a_file_that_was_tampered_with_is_not_used(tmp_path, serve, published):
+    content = checkpoint(tmp_path)
+    published(serve(content + b"more", content))
+    (told,) = ask_all(torch.rand(3, 20, 30), "segmentation", published=True)
+    assert told.problem.startswith("Its weights")
+    assert told.figure is None
+    assert "SHA-256" in told.problem or "hash" in told.problem
+
+
+def test_without_network_it_says_so(tmp_path, monkeypatch, published):
+    monkeypatch.setenv("CVCOURSE_CACHE", str(tmp_path))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    published(f"http://127.0.0.1:{port}/small-0123456789abcdef.pth")
+    (told,) = ask_all(torch.rand(3, 20, 30), "segmentation", published=True)
+    assert told.problem.startswith("Its weights are not here, and cannot be fetched now")
+    assert "class='problem'" in told.card()
+
+
+def test_published_addresses_carry_a_hash():
+    for entry in entries.PUBLISHED:
+        (key,) = entry.files
+        assert re.search(r"-[0-9a-f]{8}\.pth$", TORCHVISION_WEIGHTS[key])
+        assert entry.task in TASKS
+
+
+def test_cards_escape_what_they_are_told():
+    card = answering.Told("<b>", "", "a < b", problem="<script>").card()
+    assert "<script>" not in card
+    assert "&lt;b&gt;" in card
