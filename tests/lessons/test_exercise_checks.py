@@ -634,3 +634,51 @@ class TestColourfulness:
         assert "count 0.3" in check(partial(self.colourful, share=1.0))
         assert "the means" in check(partial(self.colourful, share=0.0))
         assert "none: 0" in check(lambda rgb: rgb.mean((1, 2, 3)))
+
+
+class TestSharesByColour:
+    @pytest.fixture
+    def check(self):
+        names = {"torch": torch, "fusion_weights": ops.fusion_weights}
+        return cell("19", "exercises-2", **names)["check_by_colour"]
+
+    @staticmethod
+    def shares(weights, dim=0):
+        return weights / weights.sum(dim, keepdim=True)
+
+    def test_right(self, check):
+        assert check(lambda x: self.shares(x.std(1, correction=0) + 1e-12)) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda x: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "they are all alike" in check(lambda x: self.shares(x.std(1)))
+        assert "its root" in check(lambda x: self.shares(x.var(1) + 1e-12))
+        assert "over the exposures" in check(lambda x: self.shares(x.std(1) + 1e-12, (1, 2)))
+        assert "(3, 4, 5)" in check(lambda x: self.shares(x.std(1, keepdim=True) + 1e-12))
+        assert "expected" in check(lambda x: self.shares(x.amax(1) - x.amin(1) + 1e-12))
+
+
+class TestRestored:
+    @pytest.fixture
+    def check(self):
+        return cell("19b", "exercises-2", torch=torch)["check_restored"]
+
+    @staticmethod
+    def wiener(blurred, factors, noise):
+        below = factors.abs() ** 2 + noise
+        return torch.where(below > 0, blurred * factors.conj() / below.clamp(min=1e-30), 0)
+
+    def test_right(self, check):
+        assert check(self.wiener) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "conjugate" in check(lambda y, h, n: y * h / (h.abs() ** 2 + n))
+        assert "size squared" in check(lambda y, h, n: y / (h + n))
+        assert "not yet" in check(lambda y, h, n: y * h.conj() / (h.abs() + n))
+        assert "not yet" in check(lambda y, h, n: y / h)
+        assert "0 / 0" in check(lambda y, h, n: y * h.conj() / (h.abs() ** 2 + n))
