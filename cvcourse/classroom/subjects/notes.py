@@ -5,12 +5,12 @@ What one sorts such pictures by is open, and so one can ask what a grouping went
 
 import torch
 import torch.nn.functional as F
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from cvcourse.classroom.figures import show_gallery
+from cvcourse.classroom.figures.style import BLUE, ORANGE
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.poses import posed
@@ -24,8 +24,6 @@ PAPERS = {
     "blue": (0.50, 0.75, 0.95),
     "orange": (0.95, 0.62, 0.30),
 }
-
-HUES = colormaps["tab10"].colors  # of the ten digits
 
 Notes = tuple[Tensor, Tensor, Tensor]  # images (N, 3, 24, 24), digits (N,), papers (N,)
 
@@ -117,10 +115,15 @@ def show_clusters(
 
 
 def draw_contents(axes: Axes, counts: Tensor) -> None:
-    """A bar for each cluster, in the order of their commonest digits; a colour for each digit."""
-    order = (counts.argmax(1) * (counts.sum() + 1) - counts.max(1).values).argsort()
-    below = torch.zeros(len(counts))
-    for digit, heights in enumerate(counts[order].T):
-        axes.bar(range(len(counts)), heights, 0.9, bottom=below, color=HUES[digit], label=digit)
-        below = below + heights
+    """A bar for each cluster: its commonest digit, which stands above it, and on it all others.
+
+    counts (clusters, 10). In the order of commonest digits; of more than 60 none is named.
+    """
+    most = counts.max(1).values
+    order = (counts.argmax(1) * (counts.sum() + 1) - most).argsort()
+    most, total = most[order].numpy(), counts.sum(1)[order].numpy()
+    axes.bar(range(len(counts)), most, 0.9, color=BLUE, label="the cluster's commonest digit")
+    axes.bar(range(len(counts)), total - most, 0.9, bottom=most, color=ORANGE, label="other digits")
+    if len(counts) <= 60:
+        axes.bar_label(axes.containers[-1], counts[order].argmax(1).tolist(), fontsize=8)
     axes.set(ylabel="notes", xticks=[])

@@ -103,3 +103,5 @@ def test_bars_of_contents_have_their_heights_in_the_order_of_digits():
         for place, bar in enumerate(bars):
             tops[place] = max(tops[place], bar.get_y() + bar.get_height())
     assert tops == [6, 3, 5]
+    assert [bar.get_height() for bar in axes.containers[0]] == [6, 3, 4]
+    assert [text.get_text() for text in axes.texts] == ["2", "2", "5"]
