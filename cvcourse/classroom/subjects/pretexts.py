@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from cvcourse.classroom.device import choose_device
-from cvcourse.classroom.figures import colour_of, describe
+from cvcourse.classroom.figures import describe
+from cvcourse.classroom.figures.charts import LINES, MARKERS
+from cvcourse.classroom.figures.style import COLOURS
 from cvcourse.classroom.history import History
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.fit import fit, warmup_cosine
@@ -45,6 +47,23 @@ def learn_answers(
     return history
 
 
+def learn_to_copy(
+    model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], *, lr: float = 3e-3
+) -> History:
+    """Train an autoencoder on each batch's images, in [-1, 1] there; it ends in evaluation mode."""
+
+    def loss(net: nn.Module, batch: Sequence[Tensor]) -> Tensor:
+        images = 2 * batch[0].to(choose_device()) - 1
+        return F.mse_loss(net(images), images)
+
+    history = fit(
+        model, loader, loss, steps=len(loader), lr=lr, scheduler=warmup_cosine, gradient_clip=1.0,
+        progress=False, live=False,
+    )  # fmt: skip
+    model.cpu().eval()
+    return history
+
+
 def share_right(model: nn.Module, inputs: Tensor, answers: Tensor) -> float:
     """How many of these questions are answered rightly."""
     with evaluating(model):
@@ -59,39 +78,35 @@ def show_over(
     title: str,
     xlabel: str,
     ylabel: str,
-    chance: float | None = None,
+    levels: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Lines through the means of several trainings at each x, and a dot for each training.
+    """Lines through the means of several trainings at each x, and a mark for each training.
 
-    rows: (len(x), trainings) by name. chance: a dotted line at this height.
+    rows: (len(x), trainings) by name. The first training is a circle on every line, the second a
+    square, and so on. levels: heights without an x, dotted lines that are named where they are.
     """
-    figure, panel = plt.subplots(figsize=(7.8, 4.2))
+    figure, panel = plt.subplots(figsize=(7.8, 4.4))
     for i, (name, values) in enumerate(rows.items()):
-        panel.plot(x, values.mean(1), "-", color=colour_of(i), label=name)
-        panel.plot(x, values, ".", color=colour_of(i))
-    if chance is not None:
-        panel.axhline(chance, color="black", linewidth=0.8, linestyle=":")
+        look = {"color": COLOURS[i % 7], "linestyle": LINES[(i + i // 4) % len(LINES)]}
+        panel.plot(x, values.mean(1), label=name, **look)
+        for marker, training in zip(MARKERS, values.T, strict=False):
+            panel.plot(x, training, marker, color=look["color"], markersize=4.5, fillstyle="none")
+    for name, height in (levels or {}).items():
+        panel.axhline(height, color="0.35", linewidth=1, linestyle=":")
+        at = (x[-2] + x[-1]) / 2, height
+        panel.annotate(name, at, (0, 2), textcoords="offset points", ha="center", fontsize=9)
     panel.set(xticks=x, xlabel=xlabel, ylabel=ylabel, title=title)
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="dots: single trainings")
-    return describe(
-        figure, f"{title} {ylabel} over {xlabel}, a line for each of {', '.join(rows)}."
-    )
-
-
-def show_parts(
-    parts: Mapping[str, Tensor], rows: Sequence[str], *, title: str, xlabel: str, ylabel: str
-) -> Figure:
-    """A bar for each row, in parts that lie one after another.
-
-    parts: the length of its part in each row (len(rows),), by name.
-    """
-    figure, panel = plt.subplots(figsize=(8.6, 0.9 + 0.29 * len(rows)))
-    start = torch.zeros(len(rows))
-    for i, (name, width) in enumerate(parts.items()):
-        panel.barh(range(len(rows)), width, left=start, color=colour_of(i), label=name)
-        start = start + width
-    panel.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    panel.set_yticks(range(len(rows)), rows)
-    panel.invert_yaxis()
     panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    return describe(figure, f"{title} Bars of {', '.join(parts)} for each {ylabel}.")
+    names = ", ".join([*rows, *(levels or {})])
+    return describe(figure, f"{title} {ylabel} over {xlabel}, a line for each of {names}.")
+
+
+def show_answers(picture: Tensor, answers: Mapping[str, float], *, title: str) -> Figure:
+    """A picture (3, H, W), and beside it what a network says of it: probabilities by answer."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    left.imshow(picture.permute(1, 2, 0).cpu())
+    left.set_axis_off()
+    right.bar(list(answers), [float(p) for p in answers.values()], color=COLOURS[0])
+    right.set(ylim=(0, 1), xlabel="answer", ylabel="probability")
+    figure.suptitle(title)
+    return describe(figure, f"{title} A picture, and the probabilities of {', '.join(answers)}.")
