@@ -1,11 +1,11 @@
-"""Pairs of frames with their true flow, made in batches: cut-outs of photographs that fly.
+"""Frames with their true flow, made in batches: cut-outs of photographs that fly.
 
 FlyingChairs' recipe (Dosovitskiy et al. 2015, arXiv:1504.06852): a photograph moves by an affine
 map, and things cut out of others move over it, each by a map of its own on top of the background's.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,6 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvcourse.ops import warp_is_inside
+
+
+class Film(NamedTuple):
+    frames: Tensor  # (N, T, 3, size, size) in [0, 1]
+    flow: Tensor  # (N, T, 2, size, size): what is at p in the chosen frame is at p + flow in each
+    seen: Tensor  # (N, T, size, size) bool: whether that frame shows it
+    thing: Tensor  # (N, size, size): what is at p in the chosen frame, 0 the background
 
 
 class Pairs(NamedTuple):
@@ -46,6 +53,42 @@ def fly(
 
     Both frames are resampled alike, so that blur does not give away what moved.
     """
+    film = fly_film(
+        photographs,
+        count,
+        (0.0, 1.0),
+        chosen=0,
+        size=size,
+        things=things,
+        reach=reach,
+        turn=turn,
+        noise=noise,
+        camouflage=camouflage,
+        generator=generator,
+    )
+    first, second = film.frames.unbind(1)
+    return Pairs(first, second, film.flow[:, 1], film.seen[:, 1], film.thing)
+
+
+def fly_film(
+    photographs: Tensor,
+    count: int,
+    times: Sequence[float] = (0.0, 0.5, 1.0),
+    *,
+    chosen: int = 1,
+    size: int = 64,
+    things: int = 3,
+    reach: float = 6.0,
+    turn: float = 0.1,
+    noise: float = 0.02,
+    camouflage: bool = False,
+    generator: torch.Generator | None = None,
+) -> Film:
+    """`count` films with a frame at each of `times`; shifts, turns and growth are even in time.
+
+    times: 0 is the first frame and 1 the second of `fly`, whose arguments the others are.
+    chosen: the frame, by its place in times, from which flow is told and in which things are.
+    """
     layers = things + 1
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
@@ -53,33 +96,40 @@ def fly(
 
     centres = uniform(0.1 * size, 0.9 * size, count, layers, 2)
     centres[:, 0] = size / 2
-    there, away = _shift(centres), _shift(-centres)
+    there, away = _shift(centres)[:, :, None], _shift(-centres)[:, :, None]
     length, way = uniform(0, reach, count, layers), uniform(-math.pi, math.pi, count, layers)
-    step = _shift(torch.stack((length * way.cos(), length * way.sin()), -1))
-    spin = _turn(uniform(-turn, turn, count, layers), uniform(1 - turn, 1 + turn, count, layers))
-    moves = step @ there @ spin @ away
-    moves[:, 1:] = moves[:, :1] @ moves[:, 1:]  # (N, L, 3, 3), from first to second frame
-    still = torch.eye(3).expand_as(moves)
-    origin = torch.stack((still, torch.linalg.inv(moves)), 2)  # (N, L, 2, 3, 3), to the first frame
+    step = torch.stack((length * way.cos(), length * way.sin()), -1)
+    angle, growth = uniform(-turn, turn, count, layers), uniform(1 - turn, 1 + turn, count, layers)
+    growth = growth - 1
+    at = torch.tensor(times, dtype=step.dtype)
+    spin = _turn(angle[..., None] * at, 1 + growth[..., None] * at)
+    moves = _shift(step[:, :, None] * at[:, None]) @ there @ spin @ away
+    moves[:, 1:] = moves[:, :1] @ moves[:, 1:]  # (N, L, T, 3, 3), from time 0 to each
+    origin = torch.linalg.inv(moves)
 
     pixels = torch.arange(size) + 0.5
     y, x = torch.meshgrid(pixels, pixels, indexing="ij")
     frame = torch.stack((x, y, torch.ones_like(x)))  # (3, S, S)
 
-    cover = _outlines(_apply(away[:, 1:, None] @ origin[:, 1:], frame), size, uniform)
-    shown = _textures(photographs, origin, frame, uniform, camouflage)  # (N, L, 2, 3, S, S)
-    frames, top = shown[:, 0], torch.zeros(count, 2, size, size, dtype=torch.long)
+    cover = _outlines(_apply(away[:, 1:] @ origin[:, 1:], frame), size, uniform)
+    shown = _textures(photographs, origin, frame, uniform, camouflage)  # (N, L, T, 3, S, S)
+    frames = shown[:, 0]
+    top = torch.zeros(count, len(at), size, size, dtype=torch.long)
     for layer in range(1, layers):
-        alpha = cover[:, layer - 1]  # (N, 2, S, S)
+        alpha = cover[:, layer - 1]  # (N, T, S, S)
         frames = torch.lerp(frames, shown[:, layer], alpha[:, :, None])
         top = torch.where(alpha > 0.5, layer, top)
     frames = frames + noise * torch.randn(frames.shape, generator=generator)
 
-    thing, later = top.unbind(1)
-    flows = _apply(moves, frame) - frame[:2]  # (N, L, 2, S, S)
-    flow = flows.gather(1, thing[:, None, None].expand(-1, 1, 2, -1, -1))[:, 0]
-    seen = warp_is_inside(flow) & (_nearest(later, flow) == thing)
-    return Pairs(*frames.clamp(0, 1).unbind(1), flow, seen, thing)
+    thing = top[:, chosen]
+    from_chosen = moves @ origin[:, :, chosen, None]
+    flows = _apply(from_chosen, frame) - frame[:2]  # (N, L, T, 2, S, S)
+    index = thing[:, None, None, None].expand(-1, 1, len(at), 2, -1, -1)
+    flow = flows.gather(1, index)[:, 0]
+    flat = flow.flatten(0, 1)
+    there = _nearest(top.flatten(0, 1), flat).unflatten(0, top.shape[:2])
+    seen = warp_is_inside(flat).unflatten(0, top.shape[:2]) & (there == thing[:, None])
+    return Film(frames.clamp(0, 1), flow, seen, thing)
 
 
 def _shift(by: Tensor) -> Tensor:
@@ -103,7 +153,7 @@ def _apply(maps: Tensor, frame: Tensor) -> Tensor:
 
 
 def _outlines(places: Tensor, size: int, uniform: Callable) -> Tensor:
-    """Opacity (N, T, 2, S, S) of blobs around 0: circles with waves along their edge."""
+    """Opacity (N, things, T, S, S) of blobs around 0: circles with waves along their edge."""
     x, y = places.unbind(3)
     each = (*places.shape[:2], 1, 1, 1)
     angle, edge = torch.atan2(y, x), torch.ones_like(x)
@@ -117,8 +167,8 @@ def _outlines(places: Tensor, size: int, uniform: Callable) -> Tensor:
 def _textures(
     photographs: Tensor, origin: Tensor, frame: Tensor, uniform: Callable, camouflage: bool
 ) -> Tensor:
-    """What each layer shows in both frames, were it everywhere (N, L, 2, 3, S, S)."""
-    count, layers = origin.shape[:2]
+    """What each layer shows in each frame, were it everywhere (N, L, T, 3, S, S)."""
+    count, layers, times = origin.shape[:3]
     height, width = photographs.shape[2:]
     size, sides = frame.shape[1], torch.tensor([width, height])
     chosen = uniform(0, len(photographs), count, layers).long()
@@ -132,10 +182,10 @@ def _textures(
     spots = torch.minimum(spots.clamp_(min=0.5), sides[:, None, None] - 0.5)
     spots[:, :, :, 1] += height * chosen[:, :, None, None, None]  # all photographs, one below other
     spots.mul_(2 / (sides * torch.tensor([1, len(photographs)]))[:, None, None]).sub_(1)
-    grid = spots.permute(0, 1, 2, 4, 5, 3).reshape(count * layers, 2 * size, size, 2)
+    grid = spots.permute(0, 1, 2, 4, 5, 3).reshape(count * layers, times * size, size, 2)
     sheet = photographs.transpose(0, 1).flatten(1, 2)[None].expand(len(grid), -1, -1, -1)
-    shown = F.grid_sample(sheet, grid, align_corners=False)  # (N L, 3, 2 S, S)
-    return shown.unflatten(2, (2, size)).transpose(1, 2).unflatten(0, (count, layers))
+    shown = F.grid_sample(sheet, grid, align_corners=False)  # (N L, 3, T S, S)
+    return shown.unflatten(2, (times, size)).transpose(1, 2).unflatten(0, (count, layers))
 
 
 def _nearest(numbers: Tensor, flow: Tensor) -> Tensor:

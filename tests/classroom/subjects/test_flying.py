@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cvcourse.classroom.subjects.flying import fly
+from cvcourse.classroom.subjects.flying import fly, fly_film
 from cvcourse.data import pictures
 from cvcourse.ops import warp
 
@@ -78,3 +78,31 @@ def test_camouflage_takes_one_photograph():
 def test_a_seed_gives_the_same_pairs(photographs):
     one, other = (fly(photographs, 2, generator=seeded(3)) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_film_begins_and_ends_as_the_pair(photographs):
+    pairs = fly(photographs, 3, noise=0, generator=seeded(2))
+    film = fly_film(photographs, 3, (0, 0.5, 1), chosen=0, noise=0, generator=seeded(2))
+    assert film.frames.shape == (3, 3, 3, 64, 64)
+    torch.testing.assert_close(film.frames[:, 0], pairs.first)
+    torch.testing.assert_close(film.frames[:, 2], pairs.second)
+    torch.testing.assert_close(film.flow[:, 2], pairs.flow)
+    assert torch.equal(film.seen[:, 2], pairs.seen)
+    assert torch.equal(film.thing, pairs.thing)
+
+
+def test_the_frame_between_is_found_in_its_neighbours_where_they_show_it(photographs):
+    film = fly_film(photographs, 16, noise=0, generator=seeded())
+    assert film.flow[:, 1].abs().max() < 1e-3
+    for i in (0, 2):
+        error = (warp(film.frames[:, i], film.flow[:, i]) - film.frames[:, 1]).abs().mean(1)
+        seen = film.seen[:, i]
+        assert error[seen].mean() < 0.02 < 0.12 < error[~seen].mean()
+
+
+def test_shifts_are_even_in_time(photographs):
+    settings = {"things": 0, "turn": 0, "noise": 0, "generator": seeded()}
+    film = fly_film(photographs, 8, (0, 0.25, 0.5, 1), chosen=0, **settings)
+    way = film.flow[:, :, :, 0, 0]
+    torch.testing.assert_close(way[:, 1], way[:, 3] / 4, atol=1e-4, rtol=0)
+    torch.testing.assert_close(way[:, 2], way[:, 3] / 2, atol=1e-4, rtol=0)
