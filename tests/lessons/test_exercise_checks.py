@@ -682,3 +682,45 @@ class TestRestored:
         assert "not yet" in check(lambda y, h, n: y * h.conj() / (h.abs() + n))
         assert "not yet" in check(lambda y, h, n: y / h)
         assert "0 / 0" in check(lambda y, h, n: y * h.conj() / (h.abs() ** 2 + n))
+
+
+class TestSlowMotion:
+    @pytest.fixture
+    def check(self):
+        return cell("22", "exercises-3")["check_slow_motion"]
+
+    @classmethod
+    def frames(cls, between, first, second, times):
+        if not times:
+            return [first, second]
+        middle = between(first, second)
+        before = cls.frames(between, first, middle, times - 1)
+        return before + cls.frames(between, middle, second, times - 1)[1:]
+
+    def test_right(self, check):
+        assert check(self.frames) == "right"
+
+    def test_wrong(self, check):
+        assert "to do" in check(lambda *asked: None)
+        assert "stands twice" in check(self.doubled)
+        assert "not in the order" in check(lambda *asked: self.frames(*asked)[::-1])
+        assert "5 frames, not 3" in check(lambda f, a, b, times: [a, f(a, b), b])
+        assert "steps of 2" in check(lambda f, a, b, times: [a, f(a, b), f(a, b), f(a, b), b])
+        assert "times = 0" in check(lambda f, a, b, times: self.twice_only(f, a, b))
+
+    @staticmethod
+    def twice_only(between, first, second):
+        if between is None:
+            return [first]
+        middle = between(first, second)
+        return [first, between(first, middle), middle, between(middle, second), second]
+
+    @classmethod
+    def doubled(cls, between, first, second, times):
+        middle = between(first, second)
+        if times == 1:
+            return [first, middle, second]
+        return [
+            *cls.doubled(between, first, middle, times - 1),
+            *cls.doubled(between, middle, second, times - 1),
+        ]
