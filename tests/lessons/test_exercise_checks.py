@@ -229,6 +229,32 @@ class TestShareOfNotesThatKeepTheirCluster:
         assert "not 12" in check(lambda old, new, clusters: 1.0)
 
 
+class TestWhoPullsAndWhoPushes:
+    @pytest.fixture
+    def check(self):
+        return cell("31", "exercises-2", torch=torch, F=F)["check_push"]
+
+    def slopes(self, z, partner, temperature):
+        p = (z[1:] @ z[0] / temperature).softmax(0)
+        p[partner - 1] -= 1
+        return p
+
+    def test_right(self, check):
+        assert check(lambda z, i, t: self.slopes(z, i, t) / t) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda z, i, t: None).startswith("to do")
+
+    def test_slope_of_the_logits(self, check):
+        assert "divided by T" in check(self.slopes)
+
+    def test_the_other_sign(self, check):
+        assert "sign" in check(lambda z, i, t: -self.slopes(z, i, t) / t)
+
+    def test_no_temperature_in_the_softmax(self, check):
+        assert "for these four" in check(lambda z, i, t: self.slopes(z, i, 1.0) / t)
+
+
 class TestTargetsOfAHistory:
     @pytest.fixture
     def check(self):
