@@ -122,4 +122,4 @@ def test_linear_segmentation_is_weighted_least_squares():
         ((said == c) & (truth == c)).sum() / ((said == c) | (truth == c)).sum() for c in range(3)
     ]
     assert abs(found - np.mean(ious)) < 1e-6
-    assert found > 0.2
+    assert 0.1 < found < 0.9  # noise: neither nothing nor all
