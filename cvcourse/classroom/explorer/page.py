@@ -8,7 +8,7 @@ from torch import Tensor
 from cvcourse.classroom.explorer.answering import ask_all, tasks
 from cvcourse.classroom.explorer.pictures_to_choose import PICTURES, own_picture
 from cvcourse.classroom.figures import style
-from cvcourse.classroom.figures.pictures import draw_image
+from cvcourse.classroom.figures.pictures import count_of, draw_image
 from cvcourse.data._extras import extra
 
 LOOK = """<style>
@@ -34,7 +34,7 @@ class VisionExplorer:
             from ipywidgets import HTML, Button, Checkbox, Dropdown, FileUpload, HBox, VBox
 
         style.use()
-        wide = {"style": {"description_width": "6em"}, "layout": {"width": "26em"}}
+        wide = {"style": {"description_width": "6em"}, "layout": {"width": "34em"}}
         self.picture = Dropdown(options=list(PICTURES), description="picture", **wide)
         self.upload = FileUpload(accept="image/*", multiple=False, description="or your own")
         self.task = Dropdown(options=_questions(False), description="question", **wide)
@@ -73,7 +73,7 @@ class VisionExplorer:
             for told in answers:
                 cards.append(told.card())
                 self._show(cards)
-            self._say(f"{len(cards) - 1} answers")
+            self._say(count_of(len(cards) - 1, "answer"))
         finally:
             self.ask.disabled = False
 

@@ -126,8 +126,9 @@ def per_pixel(network: nn.Module, seen: Tensor, *, task: str) -> Answer:
     value = tasks.answer(task, tasks.probable(task, output))[0]
     if task in ("edges", "occlusion"):
         value = value[0].clamp(0, 1)
+    least, most = value.min(), value.max()
     told = {
-        "depth": f"from {value.min():.1f} to {value.max():.1f} in the scenes' unit; near is bright",
+        "depth": f"none: a distance a pixel, {least:.1f} to {most:.1f} here; near is bright",
         "normals": "none: it gives a direction a pixel",
     }
     told = told.get(task, f"its highest value is {value.max():.2f}")
