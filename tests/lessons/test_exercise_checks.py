@@ -750,3 +750,40 @@ class TestSlowMotion:
             *cls.doubled(between, first, middle, times - 1),
             *cls.doubled(between, middle, second, times - 1),
         ]
+
+
+class TestTruncate:
+    @pytest.fixture
+    def check(self):
+        return cell("36", "exercises-2", torch=torch)["check_truncate"]
+
+    @staticmethod
+    def drawn(ws, mean, psi, layers):
+        return torch.cat([torch.lerp(mean.expand_as(ws), ws, psi)[:, :layers], ws[:, layers:]], 1)
+
+    def test_right(self, check):
+        assert check(self.drawn) == "right"
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda ws, mean, psi, layers: None, "to do"),
+            (lambda ws, mean, psi, layers: ws[:, :layers], "one w for each layer"),
+            (lambda ws, mean, psi, layers: mean + psi * (ws - mean), "stay as they were"),
+            (lambda ws, mean, psi, layers: ws * torch.tensor([psi, psi, 1, 1])[:, None], "to 0"),
+            (lambda ws, mean, psi, layers: TestTruncate.drawn(ws, mean, 1 - psi, layers), "ψ = 1"),
+            (
+                lambda ws, mean, psi, layers: TestTruncate.drawn(ws, ws.mean(1), psi, layers),
+                "mean +",
+            ),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
+
+    def test_in_place(self, check):
+        def function(ws, mean, psi, layers):
+            ws[:, :layers] = mean + psi * (ws[:, :layers] - mean)
+            return ws
+
+        assert "make a copy" in check(function)
