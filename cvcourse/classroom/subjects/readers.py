@@ -13,13 +13,15 @@ from cvcourse.data.cluttered_digits import SIDE
 from cvcourse.models.backbones.spatial_transformer import DigitClassifier
 
 
-def trained_reader() -> DigitClassifier:
-    """Pictures (N, 1, 40, 40) to logits (N, 10): lesson 03b's plain network of 12,000 steps.
+def trained_reader(training: str = "12000-0") -> DigitClassifier:
+    """Pictures (N, 1, 40, 40) to logits (N, 10): a plain network of lesson 03b.
 
-    In evaluation mode, on the CPU. Raises FileNotFoundError where the weights are not there.
+    training: its steps and its seed. In evaluation mode, on the CPU.
+
+    Raises FileNotFoundError where the weights are not there.
     """
     reader = DigitClassifier(image_size=SIDE)
-    load_shared(reader, "03b-plain-12000-0")
+    load_shared(reader, f"03b-plain-{training}")
     return reader.eval()
 
 
@@ -37,13 +39,13 @@ def discs(centres: Tensor, radius: float = 10.0) -> Tensor:
     return across + (place - centres[:, 1:]).square()[:, :, None] < radius**2
 
 
-def alike(ours: Tensor, theirs: Tensor) -> float:
-    """Spearman's correlation of two maps (N, H, W), pixel by pixel, the mean over the N."""
+def alike(ours: Tensor, theirs: Tensor, where: Tensor) -> Tensor:
+    """Spearman's correlation (N,) of two maps (N, H, W) over the pixels `where`, of their shape."""
     from scipy.stats import spearmanr
 
-    pairs = zip(ours.flatten(1), theirs.flatten(1), strict=True)
-    found = [spearmanr(one, other).statistic for one, other in pairs]
-    return sum(found) / len(found)
+    each = zip(ours, theirs, where, strict=True)
+    found = [spearmanr(one[on], other[on]).statistic for one, other, on in each]
+    return torch.tensor(found, dtype=torch.float64)
 
 
 def show_map(picture: Tensor, found: Tensor, title: str) -> Figure:

@@ -36,12 +36,17 @@ def test_discs_are_where_the_digits_are():
 
 def test_alike():
     one = torch.rand(2, 4, 5, generator=torch.Generator().manual_seed(0))
-    assert readers.alike(one, one.exp()) == 1
-    assert readers.alike(one, -one) == -1
+    everywhere = torch.ones(2, 4, 5, dtype=torch.bool)
+    assert readers.alike(one, one.exp(), everywhere).tolist() == [1, 1]
+    assert readers.alike(one, -one, everywhere).tolist() == [-1, -1]
+    half = one > 0.5  # there the same, elsewhere its opposite
+    both = torch.where(half, one, -one)
+    assert readers.alike(one, both, half).tolist() == [1, 1]
+    assert readers.alike(one, both, ~half).tolist() == [-1, -1]
     tied = torch.tensor([[[0.0, 0.0, 1.0, 2.0]]])  # ranks 1.5, 1.5, 3, 4
     other = torch.tensor([[[1.0, 2.0, 3.0, 4.0]]])
     by_hand = np.corrcoef([1.5, 1.5, 3, 4], [1, 2, 3, 4])[0, 1]
-    assert readers.alike(tied, other) == by_hand
+    assert readers.alike(tied, other, torch.ones(1, 1, 4, dtype=torch.bool)).item() == by_hand
 
 
 def test_figures():
