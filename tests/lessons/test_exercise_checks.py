@@ -643,11 +643,11 @@ class TestColourfulness:
         return cell("29", "exercises-2", torch=torch)["check_colourful"]
 
     @staticmethod
-    def colourful(rgb, *, share=0.3, unbiased=False):
+    def colourful(rgb, *, share=0.3, unbiased=False, root=True):
         red, green, blue = rgb.flatten(2).unbind(1)
         both = torch.stack([red - green, (red + green) / 2 - blue])
-        spread = both.var(2, unbiased=unbiased).sum(0).sqrt()
-        return spread + share * both.mean(2).norm(dim=0)
+        spread = both.var(2, unbiased=unbiased).sum(0)
+        return (spread.sqrt() if root else spread) + share * both.mean(2).norm(dim=0)
 
     def test_right(self, check):
         assert check(self.colourful) == "right"
@@ -659,6 +659,7 @@ class TestColourfulness:
         assert "by their number" in check(partial(self.colourful, unbiased=True))
         assert "count 0.3" in check(partial(self.colourful, share=1.0))
         assert "the means" in check(partial(self.colourful, share=0.0))
+        assert "the root" in check(partial(self.colourful, root=False))
         assert "none: 0" in check(lambda rgb: rgb.mean((1, 2, 3)))
 
 
@@ -731,8 +732,9 @@ class TestSlowMotion:
         assert "stands twice" in check(self.doubled)
         assert "not in the order" in check(lambda *asked: self.frames(*asked)[::-1])
         assert "5 frames, not 3" in check(lambda f, a, b, times: [a, f(a, b), b])
-        assert "steps of 2" in check(lambda f, a, b, times: [a, f(a, b), f(a, b), f(a, b), b])
+        assert "1, 2, 4, 8, 16" in check(lambda f, a, b, times: [a, f(a, b), f(a, b), f(a, b), b])
         assert "times = 0" in check(lambda f, a, b, times: self.twice_only(f, a, b))
+        assert "1, 2, 4, 8, 16" in check(self.blended)
 
     @staticmethod
     def twice_only(between, first, second):
@@ -740,6 +742,10 @@ class TestSlowMotion:
             return [first]
         middle = between(first, second)
         return [first, between(first, middle), middle, between(middle, second), second]
+
+    @staticmethod
+    def blended(between, first, second, times):  # asks nobody
+        return [first + (second - first) * i / 2**times for i in range(2**times + 1)]
 
     @classmethod
     def doubled(cls, between, first, second, times):
