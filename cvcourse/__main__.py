@@ -21,7 +21,7 @@ LESSONS = COURSE / "lessons"
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 NBVAL = ["-p", "no:cacheprovider", "--nbval-lax", "--nbval-current-env"]
 NBVAL += ["--nbval-cell-timeout=1200", "-p", "scripts.executed"]  # keeps build/executed
-VOILA = [sys.executable, "-m", "voila", "cvcourse/classroom/explorer/explorer.ipynb"]
+VOILA = [sys.executable, "-m", "voila", "scripts/explorer.ipynb"]
 MANY = ["-n", "auto", "--maxprocesses", "8"]
 # One more than the cores: graded classes and killed trainings wait for processes of their own.
 ONE_MORE = ["-n", str(min(8, (os.cpu_count() or 1) + 1))]
