@@ -21,7 +21,7 @@ from cvcourse.classroom.explorer.showing import (
 from cvcourse.classroom.subjects import styles, tasks
 from cvcourse.classroom.subjects.detecting import SHAPES, STRIDES, small_backbone
 from cvcourse.classroom.subjects.instances import SMALL_MASK_RCNN, on_one_level
-from cvcourse.classroom.subjects.readers import trained_reader
+from cvcourse.classroom.subjects.readers import untrained_reader
 from cvcourse.classroom.training.weights import load_shared
 from cvcourse.data.real.pascal_voc import VOC_CLASSES
 from cvcourse.models import (
@@ -129,21 +129,6 @@ def small_polar_mask() -> PolarMask:
     )
 
 
-def _task_entry(task: str, name: str, kind: str, limits: str) -> Entry:
-    files = ("13-longer",) if kind in tasks.LONGER else ("13-sources-0",)
-    return Entry(
-        task,
-        name,
-        "13",
-        files,
-        lambda progress=None: tasks.trained_network(kind),
-        partial(middle, side=48),
-        partial(per_pixel, task=kind),
-        limits,
-    )
-
-
-DIGITS = tuple("0123456789")
 SCENES_ONLY = (
     "It has seen scenes of 96 pixels with four flat shapes, and no photograph of anything else: "
     "what it finds on yours is texture that looks like a shape."
@@ -156,171 +141,137 @@ SMALL_WORLD = (
     "Learnt from 1,200 simulated scenes of 48 pixels, with two to four shapes before a wall."
 )
 
+SQUARE = partial(middle, side=96)
+
+
+def of_lesson(
+    task: str,
+    name: str,
+    file: str,
+    make: Callable[[], nn.Module],
+    see: Callable[[Tensor], Tensor],
+    answer: Callable[[nn.Module, Tensor], Answer],
+    limits: str,
+) -> Entry:
+    """A network of the lesson whose number begins the name of the file of its weights."""
+    lesson = file.partition("-")[0]
+    return Entry(task, name, lesson, (file,), shipped(make, file), see, answer, limits)
+
+
+def reads_digits(name: str, file: str, make: Callable[[], nn.Module], limits: str) -> Entry:
+    answer = partial(recognised, names=tuple("0123456789"))
+    return of_lesson("digit", name, file, make, partial(grey, side=40), answer, limits)
+
+
+def finds_shapes(
+    task: str,
+    name: str,
+    file: str,
+    make: Callable[[], nn.Module],
+    more: str = "",
+    *,
+    least: float = 0.5,
+) -> Entry:
+    answer = partial(found, names=SHAPES, least=least)
+    return of_lesson(task, name, file, make, SQUARE, answer, SCENES_ONLY + more)
+
+
+def labels_things(name: str, file: str, make: Callable[[], nn.Module], more: str = "") -> Entry:
+    answer = partial(labelled, names=THINGS)
+    return of_lesson("segmentation", name, file, make, SQUARE, answer, THINGS_ONLY + more)
+
+
+def enlarges(name: str, file: str, limits: str) -> Entry:
+    make, see = partial(SRCNN, padding="replicate"), partial(grey, side=96)
+    return of_lesson("super-resolution", name, file, make, see, enlarged, limits)
+
+
+def answers_per_pixel(task: str, name: str, kind: str, more: str = "") -> Entry:
+    """One of the networks that lesson 13 trains together, which share a file."""
+    see, answer = partial(middle, side=48), partial(per_pixel, task=kind)
+    files, limits = (tasks.file_of(kind),), SMALL_WORLD + more
+    return Entry(
+        task, name, "13", files, lambda _: tasks.trained_network(kind), see, answer, limits
+    )
+
+
 OURS: tuple[Entry, ...] = (
-    Entry(
-        "digit",
+    reads_digits(
         "Plain network",
-        "03b",
-        ("03b-plain-12000-0",),
-        lambda progress=None: trained_reader(),
-        partial(grey, side=40),
-        partial(recognised, names=DIGITS),
+        "03b-plain-12000-0",
+        partial(untrained_reader, 0),
         "Reads one bright digit on black, among scraps; of anything else it says a digit, too.",
     ),
-    Entry(
-        "digit",
+    reads_digits(
         "Spatial transformer",
-        "03b",
-        ("03b-transformer-4000-0",),
-        shipped(
-            lambda: SpatialTransformerNetwork(image_size=40, crop_size=24), "03b-transformer-4000-0"
-        ),
-        partial(grey, side=40),
-        partial(recognised, names=DIGITS),
+        "03b-transformer-4000-0",
+        partial(SpatialTransformerNetwork, image_size=40, crop_size=24),
         "As the plain network; it cuts the digit out first. Upside down it fails (lesson 03b).",
     ),
-    Entry(
+    of_lesson(
         "photograph",
         "Small VGG",
-        "17",
-        ("17-features-0",),
-        shipped(lambda: styles.new_classifier(0), "17-features-0"),
+        "17-features-0",
+        partial(styles.new_classifier, 0),
         partial(middle, side=48),
         partial(recognised, names=styles.SEEN),
         "Says which of 15 photographs a piece of 48 pixels is from. It has learnt colours and "
         "textures of these 15, and no object.",
     ),
-    Entry(
-        "detection",
-        "Faster R-CNN",
-        "03",
-        ("03-detector",),
-        shipped(small_faster_rcnn, "03-detector"),
-        partial(middle, side=96),
-        partial(found, names=SHAPES),
-        SCENES_ONLY,
-    ),
-    Entry(
-        "detection",
-        "RetinaNet, focal loss",
-        "04",
-        ("04-focal",),
-        shipped(small_retinanet, "04-focal"),
-        partial(middle, side=96),
-        partial(found, names=SHAPES),
-        SCENES_ONLY,
-    ),
-    Entry(
-        "instances",
-        "Mask R-CNN",
-        "12",
-        ("12-roialign",),
-        shipped(small_mask_rcnn, "12-roialign"),
-        partial(middle, side=96),
-        partial(found, names=SHAPES),
-        SCENES_ONLY,
-    ),
-    Entry(
+    finds_shapes("detection", "Faster R-CNN", "03-detector", small_faster_rcnn),
+    finds_shapes("detection", "RetinaNet, focal loss", "04-focal", small_retinanet),
+    finds_shapes("instances", "Mask R-CNN", "12-roialign", small_mask_rcnn),
+    finds_shapes(
         "instances",
         "PolarMask",
-        "12",
-        ("12-polarmask",),
-        shipped(small_polar_mask, "12-polarmask"),
-        partial(middle, side=96),
-        partial(found, names=SHAPES, least=0.3),
-        SCENES_ONLY + " Its score, a class times a stretched centre-ness, can be above 1.",
+        "12-polarmask",
+        small_polar_mask,
+        " Its score, a class times a stretched centre-ness, can be above 1.",
+        least=0.3,
     ),
-    Entry(
-        "segmentation",
+    labels_things(
         "FCN-32s",
-        "07",
-        ("07-fcn-32s",),
-        shipped(lambda: small_fcn(32), "07-fcn-32s"),
-        partial(middle, side=96),
-        partial(labelled, names=THINGS),
-        THINGS_ONLY + " It labels by cells of 32 pixels, and its outlines show it.",
+        "07-fcn-32s",
+        partial(small_fcn, 32),
+        " It labels by cells of 32 pixels, and its outlines show it.",
     ),
-    Entry(
-        "segmentation",
-        "FCN-16s",
-        "07",
-        ("07-fcn-16s",),
-        shipped(lambda: small_fcn(16), "07-fcn-16s"),
-        partial(middle, side=96),
-        partial(labelled, names=THINGS),
-        THINGS_ONLY,
-    ),
-    Entry(
-        "segmentation",
-        "FCN-8s",
-        "09",
-        ("09-fcn-8s",),
-        shipped(lambda: small_fcn(8), "09-fcn-8s"),
-        partial(middle, side=96),
-        partial(labelled, names=THINGS),
-        THINGS_ONLY,
-    ),
-    Entry(
-        "segmentation",
+    labels_things("FCN-16s", "07-fcn-16s", partial(small_fcn, 16)),
+    labels_things("FCN-8s", "09-fcn-8s", partial(small_fcn, 8)),
+    labels_things(
         "SegNet",
-        "07",
-        ("07-segnet-with-indices",),
-        shipped(
-            lambda: SegNet(3, stages=[(w,) for w in (12, 24, 32, 48)]), "07-segnet-with-indices"
-        ),
-        partial(middle, side=96),
-        partial(labelled, names=THINGS),
-        THINGS_ONLY,
+        "07-segnet-with-indices",
+        partial(SegNet, 3, stages=[(w,) for w in (12, 24, 32, 48)]),
     ),
-    Entry(
-        "segmentation",
-        "ENet",
-        "09",
-        ("09-enet",),
-        shipped(lambda: ENet(3, widths=(16, 32, 64)), "09-enet"),
-        partial(middle, side=96),
-        partial(labelled, names=THINGS),
-        THINGS_ONLY,
-    ),
-    _task_entry("segmentation", "Network for shapes", "segments", SMALL_WORLD),
-    _task_entry(
+    labels_things("ENet", "09-enet", partial(ENet, 3, widths=(16, 32, 64))),
+    answers_per_pixel("segmentation", "Network for shapes", "segments"),
+    answers_per_pixel(
         "depth",
         "Network for depth",
         "depth",
-        SMALL_WORLD + " A photograph's depth it makes up from what shapes and wall looked like.",
+        " A photograph's depth it makes up from what shapes and wall looked like.",
     ),
-    _task_entry(
+    answers_per_pixel(
         "normals",
         "Network for normals",
         "normals",
-        SMALL_WORLD + " Lesson 13 prints by how many degrees it errs even there.",
+        " Lesson 13 prints by how many degrees it errs even there.",
     ),
-    _task_entry("edges", "Network for edges", "edges", SMALL_WORLD),
-    _task_entry(
+    answers_per_pixel("edges", "Network for edges", "edges"),
+    answers_per_pixel(
         "edges",
         "Network for occlusion edges",
         "occlusion",
-        SMALL_WORLD + " It should mark edges of depth alone, and marks patterns, too.",
+        " It should mark edges of depth alone, and marks patterns, too.",
     ),
-    Entry(
-        "super-resolution",
+    enlarges(
         "SRCNN, pixels",
-        "18",
-        ("18-enlarger-pixels",),
-        shipped(lambda: SRCNN(padding="replicate"), "18-enlarger-pixels"),
-        partial(grey, side=96),
-        enlarged,
+        "18-enlarger-pixels",
         "Brightness alone, made three times smaller and enlarged again. Detail that is lost it "
         "does not know.",
     ),
-    Entry(
-        "super-resolution",
+    enlarges(
         "SRCNN, features",
-        "18",
-        ("18-enlarger-features",),
-        shipped(lambda: SRCNN(padding="replicate"), "18-enlarger-features"),
-        partial(grey, side=96),
-        enlarged,
+        "18-enlarger-features",
         "As above, but judged in training by a network's features, not by pixels (lesson 18).",
     ),
 )
@@ -349,19 +300,17 @@ NOT_ASKED = {
     "17-restored": "restorers that are put together in the lesson",
     "18-enlarger-first": "the beginning of the enlargers that are asked",
     "18-never": "autoencoders of 8 x 8 pixels",
-    "21-": "needs two frames",
-    "27-": "answers where one piece of a photograph lies from another",
-    "28-": "a game about spoiled pictures, without an answer to show",
-    "34-": "makes pictures; takes none",
-    "35-": "codes of digits of 8 x 8 pixels",
-    "40-": "needs a step of the camera; lesson 40 shows its depth",
-}
-NOT_ASKED |= {
     "19-": "brightens photographs, and is put together in the lesson",
     "19b-": "names the blur of a grey patch, and is put together in the lesson",
+    "21-": "needs two frames",
     "22-": "needs two frames",
+    "27-": "answers where one piece of a photograph lies from another",
+    "28-": "a game about spoiled pictures, without an answer to show",
     "29-": "colours, splits and fills small pictures, and is put together in the lesson",
+    "34-": "makes pictures; takes none",
+    "35-": "codes of digits of 8 x 8 pixels",
     "36-": "makes pictures; takes none",
+    "40-": "needs a step of the camera; lesson 40 shows its depth",
 }
 # Lessons that are being written: whoever adds weights of theirs strikes them out here.
 NEWER = ("20b", "23", "24", "33", "37", "38", "39", "42", "43")
@@ -371,35 +320,37 @@ FROM_COCO = (
     "Torchvision's published weights, trained on 118 thousand photographs of COCO: it knows 80 "
     "kinds of things, and calls others one of these or nothing."
 )
+
+
+def from_torchvision(
+    task: str,
+    name: str,
+    key: str,
+    make: Callable[[], nn.Module],
+    answer: Callable[[nn.Module, Tensor], Answer],
+    limits: str = FROM_COCO,
+    *,
+    longest: int = 800,
+) -> Entry:
+    see = partial(fitted, longest=longest)
+    return Entry(task, f"{name}, published", "", (key,), published(make, key), see, answer, limits)
+
+
+FINDS = partial(found, names=COCO)
 PUBLISHED: tuple[Entry, ...] = (
-    Entry(
-        "detection",
-        "Faster R-CNN ResNet-50 FPN, published",
-        "",
-        ("fasterrcnn_resnet50_fpn",),
-        published(FasterRCNN, "fasterrcnn_resnet50_fpn"),
-        partial(fitted, longest=800),
-        partial(found, names=COCO),
-        FROM_COCO,
+    from_torchvision(
+        "detection", "Faster R-CNN ResNet-50 FPN", "fasterrcnn_resnet50_fpn", FasterRCNN, FINDS
     ),
-    Entry(
-        "instances",
-        "Mask R-CNN ResNet-50 FPN, published",
-        "",
-        ("maskrcnn_resnet50_fpn",),
-        published(MaskRCNN, "maskrcnn_resnet50_fpn"),
-        partial(fitted, longest=800),
-        partial(found, names=COCO),
-        FROM_COCO,
+    from_torchvision(
+        "instances", "Mask R-CNN ResNet-50 FPN", "maskrcnn_resnet50_fpn", MaskRCNN, FINDS
     ),
-    Entry(
+    from_torchvision(
         "segmentation",
-        "FCN ResNet-50, published",
-        "",
-        ("fcn_resnet50",),
-        published(fcn_resnet50, "fcn_resnet50"),
-        partial(fitted, longest=520),
+        "FCN ResNet-50",
+        "fcn_resnet50",
+        fcn_resnet50,
         partial(labelled, names=VOC_CLASSES, normalise=True),
         "Torchvision's published weights, trained on COCO with the 20 classes of Pascal VOC.",
+        longest=520,
     ),
 )

@@ -61,10 +61,11 @@ class VisionExplorer:
     def run(self) -> None:
         """Ask all models and show what they say, each as soon as it has said it."""
         self.ask.disabled = True
-        cards = [_whole(self.image())]
+        image = self.image()
+        cards = [_whole(image)]
         try:
             answers = ask_all(
-                self.image(),
+                image,
                 self.task.value,
                 published=self.published.value,
                 progress=self._say,

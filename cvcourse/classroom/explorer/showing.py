@@ -14,10 +14,11 @@ from cvcourse.classroom.figures.overlays import draw_boxes
 from cvcourse.classroom.figures.pictures import draw_image
 from cvcourse.classroom.subjects import tasks
 from cvcourse.classroom.subjects.detecting import SHAPES
+from cvcourse.losses.feature_extractor import IMAGENET_MEAN, IMAGENET_STD
+from cvcourse.metrics import psnr
 from cvcourse.ops import resize_bicubic
 
-MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]  # of ImageNet's photographs
-STD = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+MEAN, STD = (torch.tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
 
 
 class Answer(NamedTuple):
@@ -139,6 +140,6 @@ def per_pixel(network: nn.Module, seen: Tensor, *, task: str) -> Answer:
 def enlarged(network: nn.Module, seen: Tensor) -> Answer:
     given = resize_bicubic(resize_bicubic(seen[None], seen.shape[1] // 3), seen.shape[1])
     made = network(given).clamp(0, 1)
-    ours, theirs = (-10 * (x - seen[None]).square().mean().log10().item() for x in (made, given))
+    ours, theirs = (psnr(x, seen[None]).item() for x in (made, given))
     told = f"none; {ours:.1f} dB, bicubic {theirs:.1f} dB, against the picture as it was"
     return Answer(lambda axes: draw_image(axes, made[0]), told)

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from cvcourse import methods
 from cvcourse.classroom.device import choose_device
+from cvcourse.classroom.subjects.pretexts import Loss, loss_of_answers
 from cvcourse.classroom.subjects.probing import block_features
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.data.augmentations import augmentation
 from cvcourse.metrics import confusion_matrix, mean_iou
 
 View = Callable[[Tensor], Tensor]
-Learner = tuple[nn.Module, Callable[[nn.Module, Sequence[Tensor]], Tensor]]
+Learner = tuple[nn.Module, Loss]
 ORDERS, TILE = 24, 7  # of a jigsaw: how many orders of its nine tiles, and their side in pixels
 CLUSTERS = 50
 
@@ -52,12 +53,7 @@ def pooled(trunk: nn.Sequential) -> nn.Sequential:
 def tells_turns(trunk: nn.Sequential, look: View, *, channels: int) -> Learner:
     """By how many quarters is each view turned? All four turns of each are asked (RotNet)."""
     model = nn.Sequential(pooled(trunk), nn.Linear(channels, 4))
-
-    def loss(net: nn.Module, batch: Sequence[Tensor]) -> Tensor:
-        turned, quarters = methods.rotate(look(batch[0].cpu()))
-        return F.cross_entropy(net(turned.to(choose_device())), quarters.to(choose_device()))
-
-    return model, loss
+    return model, loss_of_answers(lambda images, _: methods.rotate(look(images)))
 
 
 def tells_labels(
@@ -75,14 +71,12 @@ def tells_labels(
     """
     model = nn.Sequential(pooled(trunk), nn.Linear(channels, int(labels.max()) + 1))
 
-    def loss(net: nn.Module, batch: Sequence[Tensor]) -> Tensor:
-        numbers = batch[1].cpu()
+    def ask(_: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
         if only is not None:
             numbers = only[torch.randint(len(only), (len(numbers),))]
-        x, y = look(images[numbers]), labels[numbers]
-        return F.cross_entropy(net(x.to(choose_device())), y.to(choose_device()))
+        return look(images[numbers]), labels[numbers]
 
-    return model, loss
+    return model, loss_of_answers(ask)
 
 
 class Puzzle(nn.Module):
@@ -100,16 +94,11 @@ class Puzzle(nn.Module):
 
 def solves_puzzles(trunk: nn.Sequential, look: View, *, channels: int) -> Learner:
     """In which of 24 orders do the nine tiles of each view come? (Jigsaw)"""
-    model, orders = (
-        Puzzle(trunk, channels=channels),
-        methods.jigsaw_permutations(ORDERS, 9, "max_min"),
+    model = Puzzle(trunk, channels=channels)
+    orders = methods.jigsaw_permutations(ORDERS, 9, "max_min")
+    return model, loss_of_answers(
+        lambda images, _: methods.make_puzzles(look(images), orders, TILE)
     )
-
-    def loss(net: nn.Module, batch: Sequence[Tensor]) -> Tensor:
-        tiles, order = methods.make_puzzles(look(batch[0].cpu()), orders, TILE)
-        return F.cross_entropy(net(tiles.to(choose_device())), order.to(choose_device()))
-
-    return model, loss
 
 
 def tells_clusters(

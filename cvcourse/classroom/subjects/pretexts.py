@@ -18,6 +18,7 @@ from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.fit import fit, warmup_cosine
 
 Ask = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Loss = Callable[[nn.Module, Sequence[Tensor]], Tensor]
 
 
 def inside_disk(side: int) -> Tensor:
@@ -26,25 +27,27 @@ def inside_disk(side: int) -> Tensor:
     return (along[:, None] ** 2 + along**2 <= (side / 2) ** 2).float()
 
 
-def learn_answers(
-    model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], ask: Ask, *, lr: float = 2e-3
-) -> History:
-    """Train by cross-entropy on what `ask` makes of each batch; the model ends in evaluation mode.
+def loss_of_answers(ask: Ask) -> Loss:
+    """The cross-entropy of a batch (images, labels) on what `ask` makes of it, for `fit`.
 
-    loader: batches (images, labels), with a length: the steps. ask: from images and labels to
-        inputs and answers (M,), on the CPU.
+    ask: from images and labels to inputs and answers (M,), on the CPU.
     """
 
     def loss(net: nn.Module, batch: Sequence[Tensor]) -> Tensor:
         inputs, answers = (part.to(choose_device()) for part in ask(*(x.cpu() for x in batch)))
         return F.cross_entropy(net(inputs), answers)
 
-    history = fit(
-        model, loader, loss, steps=len(loader), lr=lr, scheduler=warmup_cosine, gradient_clip=1.0,
-        progress=False, live=False,
-    )  # fmt: skip
-    model.cpu().eval()
-    return history
+    return loss
+
+
+def learn_answers(
+    model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], ask: Ask, *, lr: float = 2e-3
+) -> History:
+    """Train by `loss_of_answers`; the model ends in evaluation mode.
+
+    loader: batches (images, labels), with a length: the steps.
+    """
+    return _learn(model, loader, loss_of_answers(ask), lr)
 
 
 def learn_to_copy(
@@ -56,6 +59,10 @@ def learn_to_copy(
         images = 2 * batch[0].to(choose_device()) - 1
         return F.mse_loss(net(images), images)
 
+    return _learn(model, loader, loss, lr)
+
+
+def _learn(model: nn.Module, loader: Iterable, loss: Loss, lr: float) -> History:
     history = fit(
         model, loader, loss, steps=len(loader), lr=lr, scheduler=warmup_cosine, gradient_clip=1.0,
         progress=False, live=False,

@@ -37,6 +37,7 @@ CHANNELS = {
 }
 TASKS = tuple(CHANNELS)
 LONGER = ("depth", "normals")  # those that the lesson also trains longer
+TRAINED = {"13-longer": LONGER, "13-sources-0": TASKS}  # files of weights, the longest first
 WIDTH = 8  # channels of a representation
 STRIDE = 4  # pixels of the picture between two places of a representation
 LOG_DEPTH = 1.75, 0.18  # mean and spread of ln(depth) in these scenes
@@ -97,6 +98,11 @@ def new_networks(tasks: Sequence[str] = TASKS) -> nn.ModuleDict:
     return nn.ModuleDict({task: Network(task) for task in tasks})
 
 
+def file_of(task: str) -> str:
+    """The file of `lessons/weights`, without its hash, that `trained_network` reads."""
+    return next(file for file, together in TRAINED.items() if _known(task) in together)
+
+
 def trained_network(task: str) -> Network:
     """The network that lesson 13 trained longest for `task`, in evaluation mode, on the CPU.
 
@@ -105,8 +111,8 @@ def trained_network(task: str) -> Network:
 
     Raises ValueError for another task, FileNotFoundError where the weights are not there.
     """
-    together, file = (LONGER, "13-longer") if _known(task) in LONGER else (TASKS, "13-sources-0")
-    networks = new_networks(together)
+    file = file_of(task)
+    networks = new_networks(TRAINED[file])
     load_shared(networks, file)
     return networks[task].eval()
 
