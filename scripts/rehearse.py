@@ -24,6 +24,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.data.tiny import (  # noqa: E402
     square_and_others,
+    write_afhq,
+    write_camvid,
     write_cifar,
     write_coco,
     write_mnist,
@@ -31,6 +33,8 @@ from tests.data.tiny import (  # noqa: E402
     write_pets,
     write_stl10,
     write_svhn,
+    write_ucf101,
+    write_vimeo,
     write_voc,
 )
 from tests.lessons.notebooks import LESSONS, number_of  # noqa: E402
@@ -70,6 +74,7 @@ def mnist(folder: Path) -> None:
 DATA: dict[str, Callable[[Path], None]] = {
     "coco": coco, "pascal_voc": pascal_voc, "oxford_pet": oxford_pet, "cifar10": cifar10,
     "mnist": mnist, "svhn": write_svhn, "stl10": write_stl10, "omniglot": write_omniglot,
+    "ucf101": write_ucf101, "camvid": write_camvid, "afhq": write_afhq, "vimeo": write_vimeo,
 }  # fmt: skip
 
 

@@ -1,12 +1,11 @@
 """Films: folders of pictures, and files that these tests write themselves."""
 
-import av
 import numpy as np
 import pytest
 import torch
 
 from cvcourse.data.real import Frames, read_video
-from tests.data.tiny import HEIGHT, WIDTH, write_picture
+from tests.data.tiny import HEIGHT, WIDTH, brightness, write_film, write_picture
 
 
 @pytest.fixture
@@ -15,26 +14,6 @@ def folder(tmp_path):
         write_picture(tmp_path / f"frame_{number}.png", number)
     (tmp_path / "readme.txt").write_text("not a picture", encoding="utf-8")
     return tmp_path
-
-
-def brightness(t):
-    return 20 + 20 * t
-
-
-def write_film(path, frames=8):
-    """Frame t is grey, of brightness 20 + 20 t, with a white corner at the upper left."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.bit_rate = 2_000_000
-        for t in range(frames):
-            pixels = np.full((48, 64, 3), brightness(t), np.uint8)
-            pixels[:16, :16] = 255
-            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    return path
 
 
 def turn_clockwise(path):

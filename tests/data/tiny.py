@@ -211,3 +211,89 @@ def write_svhn(folder: Path, count: int = 20) -> None:
         pixels = generator.integers(0, 256, (32, 32, 3, count), np.uint8)
         labels = np.array([[1 + i % 10] for i in range(count)], np.uint8)
         savemat(folder / f"{split}_32x32.mat", {"X": pixels, "y": labels}, do_compression=True)
+
+
+def brightness(t):
+    return 20 + 10 * t
+
+
+def write_film(path, frames=8):
+    """Frame t is grey, of brightness 20 + 10 t, with a white corner at the upper left."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.bit_rate = 2_000_000
+        for t in range(frames):
+            pixels = np.full((48, 64, 3), brightness(t), np.uint8)
+            pixels[:16, :16] = 255
+            for packet in stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
+    return path
+
+
+def write_ucf101(folder: Path, frames: int = 20) -> None:
+    """Two actions of UCF101, two films of each to train on and one to test, in three folds."""
+    actions = ("ApplyEyeMakeup", "YoYo")
+    for number, action in enumerate(actions):
+        for group in (1, 2, 3):
+            name = f"v_{action}_g{group:02}_c01.avi"
+            write_film(folder / "UCF-101" / action / name, frames - number)
+    lists = folder / "ucfTrainTestlist"
+    lists.mkdir(parents=True, exist_ok=True)
+    numbered = [f"{k} {action}" for k, action in enumerate(actions, 1)]
+    (lists / "classInd.txt").write_text("\n".join([*numbered, ""]), encoding="utf-8")
+    for fold in (1, 2, 3):
+        lines = {"train": [], "test": []}
+        for k, action in enumerate(actions, 1):
+            for group in (1, 2, 3):
+                path = f"{action}/v_{action}_g{group:02}_c01.avi"
+                if group == fold:
+                    lines["test"].append(path)
+                else:
+                    lines["train"].append(f"{path} {k}")
+        for split, each in lines.items():
+            text = "\n".join([*each, ""])
+            (lists / f"{split}list{fold:02}.txt").write_text(text, encoding="utf-8")
+
+
+def write_camvid(folder: Path, count: int = 4) -> None:
+    """Frames of one film, 30 apart, in each of CamVid's splits; and of the film the ones between.
+
+    Sky above, road below (the class of number 3), and a column that nobody labelled.
+    """
+    labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    labels[HEIGHT // 2 :] = 3
+    labels[:, :5] = 11
+    for split in ("train", "val", "test"):
+        (folder / f"{split}annot").mkdir(parents=True, exist_ok=True)
+        for k in range(count):
+            name = f"0001TP_{6690 + 30 * k:06}.png"
+            write_picture(folder / split / name, k)
+            Image.fromarray(labels).save(folder / f"{split}annot" / name)
+    for k in range(count):
+        for step in (-1, 1):
+            write_picture(folder / "films" / f"0001TP_{6690 + 30 * k + step:06}.png", 100 + k)
+
+
+def write_afhq(folder: Path, count: int = 8) -> None:
+    """AFHQ's folders, of noise."""
+    for split, many in (("train", count), ("val", count // 2)):
+        for domain in ("cat", "dog", "wild"):
+            for k in range(many):
+                write_picture(folder / split / domain / f"pixabay_{domain}_{k:06}.jpg", k)
+
+
+def write_vimeo(folder: Path) -> None:
+    """Three triplets of Vimeo-90K to train on, two to test."""
+    for split, first, many in (("train", 1, 3), ("test", 4, 2)):
+        names = [f"00001/{first + k:04}" for k in range(many)]
+        for number, name in enumerate(names, first):
+            for frame in (1, 2, 3):
+                write_picture(folder / "sequences" / name / f"im{frame}.png", 10 * number + frame)
+        text = "\n".join([*names, ""])
+        (folder / f"tri_{split}list.txt").write_text(text, encoding="utf-8")

@@ -7,6 +7,8 @@ Films and pairs of frames come as `cvcourse.data.scenes.Clips` gives them. Nothi
 here; `data_scripts/` has scripts for most data sets, and `find` tells whether one was run.
 """
 
+from .afhq import Afhq
+from .camvid import CamVid
 from .cifar10 import Cifar10
 from .coco import Coco
 from .coco_results import read_coco_results, write_coco_results
@@ -21,9 +23,13 @@ from .places import find, home
 from .stl10 import Stl10
 from .super_resolution import Div2k, Set5
 from .svhn import Svhn
+from .ucf101 import Ucf101
+from .vimeo import VimeoTriplets
 
 __all__ = [
     "VOC_CLASSES",
+    "Afhq",
+    "CamVid",
     "Cifar10",
     "Coco",
     "Div2k",
@@ -37,6 +43,8 @@ __all__ = [
     "Sintel",
     "Stl10",
     "Svhn",
+    "Ucf101",
+    "VimeoTriplets",
     "VocDetection",
     "VocSegmentation",
     "find",

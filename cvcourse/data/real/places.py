@@ -15,7 +15,8 @@ with extra("data", "cvcourse.data.real"):
     from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-# What must be there for a data set to count as present; each script of `data_scripts/` makes it so.
+# What must be there for a data set to count as present; its script in `data_scripts/` makes it so,
+# or, where the makers publish no checksums, whoever unpacks it.
 SIGNS = {
     "coco": "annotations/instances_val2017.json",
     "pascal_voc": "VOCdevkit/VOC2012/ImageSets/Main/train.txt",
@@ -27,6 +28,10 @@ SIGNS = {
     "omniglot": "images_evaluation/Angelic",
     "div2k": "DIV2K_valid_HR/0801.png",
     "set5": "image_SRF_3/img_001_SRF_3_HR.png",
+    "ucf101": "ucfTrainTestlist/classInd.txt",
+    "camvid": "testannot",
+    "afhq": "train/cat",
+    "vimeo": "tri_testlist.txt",
 }
 
 
