@@ -793,3 +793,45 @@ class TestTruncate:
             return ws
 
         assert "make a copy" in check(function)
+
+
+class TestThereAndBack:
+    @pytest.fixture
+    def check(self):
+        return cell("24b", "exercises-2", torch=torch)["check_agree"]
+
+    @staticmethod
+    def agree(there, back, *, inside=True, arrives=True, sign=1, limit=1):
+        height, width = there.shape[1:]
+        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        x, y = (x + there[0]).long(), (y + there[1]).long()
+        within = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        if arrives:
+            back = back[:, y.clamp(0, height - 1), x.clamp(0, width - 1)]
+        near = (there + sign * back).square().sum(0) <= limit
+        return near & within if inside else near
+
+    def test_right(self, check):
+        assert check(self.agree) == "right"
+
+    @pytest.mark.parametrize(
+        ("options", "told"),
+        [
+            ({"inside": False}, "left the picture"),
+            ({"arrives": False}, "where the first motion arrives"),
+            ({"sign": -1}, "opposite"),
+            ({"limit": 0}, "up to one pixel"),
+        ],
+    )
+    def test_wrong(self, check, options, told):
+        assert told in check(lambda there, back: self.agree(there, back, **options))
+
+    def test_no_work(self, check):
+        assert check(lambda there, back: None).startswith("to do")
+
+    def test_x_and_y_exchanged(self, check):
+        mine = lambda there, back: self.agree(there.flip(0), back.flip(0))  # noqa: E731
+        assert "columns" in check(mine)
+
+    def test_not_booleans(self, check):
+        assert "True or False" in check(lambda there, back: there[0])
