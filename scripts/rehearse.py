@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -73,7 +74,8 @@ def mnist(folder: Path) -> None:
 
 DATA: dict[str, Callable[[Path], None]] = {
     "coco": coco, "pascal_voc": pascal_voc, "oxford_pet": oxford_pet, "cifar10": cifar10,
-    "mnist": mnist, "svhn": write_svhn, "stl10": write_stl10, "omniglot": write_omniglot,
+    "mnist": mnist, "svhn": write_svhn, "stl10": write_stl10,
+    "omniglot": partial(write_omniglot, letters=10),
     "ucf101": write_ucf101, "camvid": write_camvid, "afhq": write_afhq, "vimeo": write_vimeo,
 }  # fmt: skip
 

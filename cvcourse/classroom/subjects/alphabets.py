@@ -2,12 +2,17 @@
 
 A letter is three strokes, each a quadratic curve with three control points. A copy of it has its
 control points shifted, all of it turned, sheared and resized, and is drawn with a pen. What
-Omniglot (Lake et al. 2015) is to real alphabets, without a download.
+Omniglot (Lake et al. 2015) is to real alphabets, without a download; and Omniglot's own letters.
 """
+
+from functools import cache
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from cvcourse.data.real import Omniglot
 
 STROKES = 3
 PEN = 0.16, 0.08  # beyond the first distance there is no ink; it rises to full over the second
@@ -116,6 +121,44 @@ def cards(
     written = write(
         invent(letters, seed), hues * copies, seed + 1, jitter=jitter, affine=affine
     ).view(letters, hues, copies, 20, 20)
-    generator = torch.Generator().manual_seed(seed + 2)
+    return _dyed(written, seed + 2, hue_noise)
+
+
+def cards_of_drawings(
+    ink: Tensor, copies: int, seed: int, *, hues: int = 12, hue_noise: float = 0.06
+) -> Tensor:
+    """(letters, hues, copies, 3, H, W), as `cards`, of drawings that people made.
+
+    ink: (letters, drawings, H, W), such as `omniglot` gives. Of each letter and hue the copies are
+    different drawings; two hues of a letter may share some.
+    """
+    letters, drawings = ink.shape[:2]
+    if not 1 <= copies <= drawings:
+        raise ValueError(f"copies must be from 1 to {drawings}, the drawings, got {copies}")
+    generator = torch.Generator().manual_seed(seed + 1)
+    chosen = torch.rand(letters, hues, drawings, generator=generator).argsort(2)[..., :copies]
+    return _dyed(ink[torch.arange(letters)[:, None, None], chosen], seed + 2, hue_noise)
+
+
+@cache
+def omniglot(folder: str | Path, number: int, *, size: int = 20) -> Tensor:
+    """Ink (letters, 20, size, size) of Omniglot's letters, in three parts without a common one.
+
+    number: 1 two thirds of the background letters, 2 the others, 3 all of the evaluation. Lines get
+    thinner as drawings are made smaller, so ink is doubled, up to 1.
+    """
+    if number not in (1, 2, 3):
+        raise ValueError(f"number must be 1, 2 or 3, got {number}")
+    drawings = Omniglot(folder, "evaluation" if number == 3 else "background")
+    small = [F.adaptive_avg_pool2d(ink, size)[0] for ink, _ in drawings]
+    ink = (2 * torch.stack(small)).clamp(max=1).unflatten(0, (len(drawings.names), -1))
+    cut = 2 * len(ink) // 3
+    return {1: ink[:cut], 2: ink[cut:], 3: ink}[number]
+
+
+def _dyed(written: Tensor, seed: int, hue_noise: float) -> Tensor:
+    """Ink (letters, hues, copies, H, W) in the colour of its place, off by `hue_noise`."""
+    letters, hues, copies = written.shape[:3]
+    generator = torch.Generator().manual_seed(seed)
     off = hue_noise * torch.randn(letters, hues, copies, generator=generator)
     return colour(written, torch.arange(hues)[:, None] / hues + off)

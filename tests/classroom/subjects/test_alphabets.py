@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from cvcourse.classroom.subjects import alphabets
+from tests.data.tiny import write_omniglot
 
 
 def test_ink_is_where_the_curve_is():
@@ -101,3 +102,28 @@ def test_normalised_ink_is_centred_and_round():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_cards_of_drawings_are_different_drawings_of_their_letter():
+    ink = torch.arange(2 * 5.0).view(2, 5, 1, 1).expand(-1, -1, 4, 4) / 10  # letter and drawing
+    found = alphabets.cards_of_drawings(ink, 3, seed=1, hues=2, hue_noise=0.0)
+    assert found.shape == (2, 2, 3, 3, 4, 4)
+    numbers = (10 * (1 - found.amin(3)[..., 0, 0])).round().int()  # a pure hue takes ink from one
+    for letter in range(2):
+        for hue in range(2):
+            mine = numbers[letter, hue].tolist()
+            assert len(set(mine)) == 3
+            assert set(mine) <= set(range(5 * letter, 5 * letter + 5))
+    with pytest.raises(ValueError, match="copies must be from 1 to 5, the drawings, got 6"):
+        alphabets.cards_of_drawings(ink, 6, seed=1)
+
+
+def test_omniglot_in_three_parts(tmp_path):
+    write_omniglot(tmp_path, letters=3)
+    parts = [alphabets.omniglot(tmp_path, number, size=21) for number in (1, 2, 3)]
+    assert [part.shape for part in parts] == [(4, 20, 21, 21), (2, 20, 21, 21), (6, 20, 21, 21)]
+    bar = parts[0][0, 0]  # of 105 rows 10 to 14, columns 20 to 40
+    assert (bar[2, 4:8] == 1).all()
+    assert bar.sum() == pytest.approx(4 + 2 / 5)  # and a fifth of a column, doubled
+    with pytest.raises(ValueError, match="number must be 1, 2 or 3, got 0"):
+        alphabets.omniglot(tmp_path, 0)
