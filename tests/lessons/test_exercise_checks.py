@@ -835,3 +835,34 @@ class TestThereAndBack:
 
     def test_not_booleans(self, check):
         assert "True or False" in check(lambda there, back: there[0])
+
+
+class TestFollowers:
+    @pytest.fixture
+    def check(self):
+        return cell("43", "exercises-2")["check_followers"]
+
+    def followers(self, points, places, *, offset=True, each=True):
+        off = points[:, :, None] - places[:, None]  # (N, K, M, 2)
+        if offset:
+            off = off - off.median(0).values
+        if not each:
+            return off.mean(0).norm(dim=2).argmin(0)
+        return off.norm(dim=3).median(0).values.argmin(0)
+
+    def test_right(self, check):
+        assert check(self.followers) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda points, places: None).startswith("to do")
+
+    def test_distance_without_the_offset(self, check):
+        mine = lambda *given: self.followers(*given, offset=False)  # noqa: E731
+        assert "take each offset's median off" in check(mine)
+
+    def test_means_of_places_alone(self, check):
+        mine = lambda *given: self.followers(*given, offset=False, each=False)  # noqa: E731
+        assert check(mine) != "right"
+
+    def test_one_for_each_picture(self, check):
+        assert "one index for each thing" in check(lambda points, places: places[..., 0].long())
