@@ -840,7 +840,7 @@ class TestThereAndBack:
 class TestFollowers:
     @pytest.fixture
     def check(self):
-        return cell("43", "exercises-2")["check_followers"]
+        return cell("43", "exercises-2", torch=torch)["check_followers"]
 
     def followers(self, points, places, *, offset=True, each=True):
         off = points[:, :, None] - places[:, None]  # (N, K, M, 2)
