@@ -866,3 +866,35 @@ class TestFollowers:
 
     def test_one_for_each_picture(self, check):
         assert "one index for each thing" in check(lambda points, places: places[..., 0].long())
+class TestBestCut:
+    @pytest.fixture
+    def check(self):
+        names = {"pipeline_schedule": methods.pipeline_schedule}
+        return cell("24", "exercises-2", **names)["check_cut"]
+
+    @staticmethod
+    def tried(costs, units):
+        cuts = itertools.combinations(range(1, len(costs)), units - 1)
+        sizes = [[b - a for a, b in itertools.pairwise([0, *cut, len(costs)])] for cut in cuts]
+        return min(sizes, key=lambda each: methods.pipeline_schedule(costs, each).period)
+
+    @staticmethod
+    def filled(costs, units):  # each up to the mean, as long as modules are left for the others
+        sizes, load = [0], 0
+        for i, cost in enumerate(costs):
+            left, to_open = len(costs) - i, units - len(sizes)
+            full = load + cost > sum(costs) / units
+            if to_open and sizes[-1] and (full or left <= to_open):
+                sizes.append(0)
+                load = 0
+            sizes[-1] += 1
+            load += cost
+        return sizes
+
+    def test_right(self, check):
+        assert check(self.tried) == "right"
+
+    def test_wrong(self, check):
+        assert check(lambda costs, units: None).startswith("to do")
+        assert "in all: got" in check(lambda costs, units: [len(costs)] + [0] * (units - 1))
+        assert "is possible" in check(self.filled)

@@ -3,6 +3,7 @@
 from cvcourse.classroom.figures.charts import (
     show_confusion,
     show_curves,
+    show_spread,
     show_trainings,
 )
 from cvcourse.classroom.figures.fields import (
@@ -41,5 +42,6 @@ __all__ = [
     "show_gallery",
     "show_images",
     "show_masks",
+    "show_spread",
     "show_trainings",
 ]

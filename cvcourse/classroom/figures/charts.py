@@ -103,6 +103,52 @@ def show_trainings(
     )
 
 
+def show_spread(
+    panels: Mapping[str, Mapping[str, tuple[Sequence, Sequence]]],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    formula: Mapping[str, tuple[Sequence, Sequence]] | None = None,
+    log: str = "",
+    alt: str | None = None,
+) -> Figure:
+    """Means of several trainings as lines, and each training as a dot; panels side by side.
+
+    panels: by title; of each line its name and a pair (x, y): x (points,), y (points, trainings).
+        A name has one colour in all panels; the legend stands in the first one.
+    formula: lines without trainings, (points,) both, dotted and black in each panel.
+    log: the axes that are logarithmic, "", "x", "y" or "xy".
+    """
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    if not names:
+        raise ValueError("panels must contain at least one line")
+    figure, cells = plt.subplots(
+        1, len(panels), figsize=(style.WIDTH, 4.2), sharey=True, squeeze=False
+    )
+    for axes, (heading, lines) in zip(cells[0], panels.items(), strict=True):
+        for name, (x, y) in lines.items():
+            x, y = _values(x), _values(y)
+            if y.shape[:1] != x.shape or y.ndim != 2:
+                raise ValueError(
+                    f"{name}: expected y (points, trainings), got {x.shape}, {y.shape}"
+                )
+            index = names.index(name)
+            colour = style.COLOURS[index % 7]
+            look = {"color": colour, "linestyle": LINES[index // 7 % 4], "label": name}
+            axes.plot(x, y.mean(1), **look)
+            axes.plot(x, y, ".", color=colour, markersize=5)
+        for name, (x, y) in (formula or {}).items():
+            axes.plot(_values(x), _values(y), ":", color="black", label=name)
+        axes.set(title=heading, xlabel=xlabel)
+        axes.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+        axes.grid(True, axis="y")
+    cells[0, 0].set_ylabel(ylabel)
+    cells[0, 0].legend()
+    figure.suptitle(title)
+    return style.describe(figure, alt or f"{title}. {ylabel} against {xlabel}: {', '.join(names)}.")
+
+
 def show_confusion(
     matrix,
     class_names: Sequence[str] | None = None,

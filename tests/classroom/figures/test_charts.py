@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from cvcourse.classroom import History, show_confusion, show_curves, show_trainings
-from cvcourse.classroom.figures import style
+from cvcourse.classroom.figures import show_spread, style
 
 
 def history(steps=10, every=5, scale=1.0):
@@ -112,6 +112,35 @@ class TestShowTrainings:
     def test_nothing_to_show(self):
         with pytest.raises(ValueError, match="rows"):
             show_trainings({}, title="t", xlabel="x")
+
+
+class TestShowSpread:
+    PANELS = {
+        "calm": {"a": ([1, 10], [[1, 3], [4, 4]])},
+        "noisy": {"b": ([1], [[5, 7]]), "a": ([1, 10], [[2, 4], [6, 8]])},
+    }
+
+    def test_means_and_each_training(self):
+        labels = {"title": "a is better", "xlabel": "cost", "ylabel": "error"}
+        figure = show_spread(self.PANELS, formula={"law": ([1, 10], [2, 2])}, log="x", **labels)
+        calm, noisy = figure.axes
+        assert [axes.get_title() for axes in figure.axes] == ["calm", "noisy"]
+        assert lines(calm)["a"] == [[1, 10], [2, 4]]
+        assert lines(noisy)["a"] == [[1, 10], [3, 7]]
+        assert lines(noisy)["law"] == [[1, 10], [2, 2]]
+        dots = [line for line in calm.get_lines() if line.get_marker() == "."]
+        assert [dot.get_ydata().tolist() for dot in dots] == [[1, 4], [3, 4]]
+        colours = {x.get_label(): x.get_color() for x in (*calm.get_lines(), *noisy.get_lines())}
+        assert colours["a"] == dots[0].get_color() != colours["b"]
+        assert (calm.get_xscale(), calm.get_yscale()) == ("log", "linear")
+        assert "error against cost: a, b" in style.alt_text(figure)
+
+    def test_bad_input(self):
+        labels = {"title": "t", "xlabel": "x", "ylabel": "y"}
+        with pytest.raises(ValueError, match="panels must contain"):
+            show_spread({}, **labels)
+        with pytest.raises(ValueError, match="a: expected x"):
+            show_spread({"": {"a": ([1, 2], [1, 2])}}, **labels)
 
 
 class TestShowConfusion:
