@@ -131,7 +131,8 @@ def show_spread(
             x, y = _values(x), _values(y)
             if y.shape[:1] != x.shape or y.ndim != 2:
                 raise ValueError(
-                    f"{name}: expected y (points, trainings), got {x.shape}, {y.shape}"
+                    f"{name}: expected x (points,) and y (points, trainings), "
+                    f"got {x.shape} and {y.shape}"
                 )
             index = names.index(name)
             colour = style.COLOURS[index % 7]
