@@ -114,15 +114,16 @@ class TestShowTrainings:
             show_trainings({}, title="t", xlabel="x")
 
 
-class TestShowSpread:
-    PANELS = {
-        "calm": {"a": ([1, 10], [[1, 3], [4, 4]])},
-        "noisy": {"b": ([1], [[5, 7]]), "a": ([1, 10], [[2, 4], [6, 8]])},
-    }
+PANELS = {
+    "calm": {"a": ([1, 10], [[1, 3], [4, 4]])},
+    "noisy": {"b": ([1], [[5, 7]]), "a": ([1, 10], [[2, 4], [6, 8]])},
+}
 
+
+class TestShowSpread:
     def test_means_and_each_training(self):
         labels = {"title": "a is better", "xlabel": "cost", "ylabel": "error"}
-        figure = show_spread(self.PANELS, formula={"law": ([1, 10], [2, 2])}, log="x", **labels)
+        figure = show_spread(PANELS, formula={"law": ([1, 10], [2, 2])}, log="x", **labels)
         calm, noisy = figure.axes
         assert [axes.get_title() for axes in figure.axes] == ["calm", "noisy"]
         assert lines(calm)["a"] == [[1, 10], [2, 4]]
