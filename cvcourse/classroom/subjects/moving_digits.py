@@ -44,12 +44,15 @@ def moving_digits(
         every frame for itself is equally likely at each speed.
     noise: standard deviation of what is added to each frame, which is not cut off at 0 and 1.
 
+    A rehearsal gets four films at most.
+
     Raises ValueError where a straight path does not fit.
     """
     room = float(size - digit)
     if not bounce and speed * (frames - 1) > room:
         raise ValueError(f"speed: {frames} frames of {speed} pixels do not fit into {room:.0f}")
     images, labels = digits.load(split)
+    count = min(count, 4) if rehearsal() == "lines" else count
     chosen = torch.randint(len(images), (count,), generator=generator)
     angle = 2 * torch.pi * torch.rand(count, 1, generator=generator)
     step = speed * torch.cat([angle.cos(), angle.sin()], 1)
