@@ -866,6 +866,8 @@ class TestFollowers:
 
     def test_one_for_each_picture(self, check):
         assert "one index for each thing" in check(lambda points, places: places[..., 0].long())
+
+
 class TestBestCut:
     @pytest.fixture
     def check(self):
