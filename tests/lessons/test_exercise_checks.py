@@ -900,3 +900,33 @@ class TestBestCut:
         assert check(lambda costs, units: None).startswith("to do")
         assert "in all: got" in check(lambda costs, units: [len(costs)] + [0] * (units - 1))
         assert "is possible" in check(self.filled)
+
+
+class TestSeenAs:
+    @pytest.fixture
+    def check(self):
+        return cell("23", "exercises-3")["check_seen_as"]
+
+    @pytest.mark.parametrize(
+        "right",
+        [
+            lambda degrees, stride: 180 - (180 - degrees * stride) % 360,
+            lambda degrees, stride: -((180 - degrees * stride) % 360 - 180),
+        ],
+    )
+    def test_right(self, check, right):
+        assert check(right) == "right"
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda degrees, stride: None, "to do"),
+            (lambda degrees, stride: degrees * stride, "like 60 back"),
+            (lambda degrees, stride: degrees * stride % 360, "like 60 back"),
+            (lambda degrees, stride: degrees, "not 60"),
+            (lambda degrees, stride: (degrees * stride + 180) % 360 - 180, "here it is 180"),
+            (lambda degrees, stride: abs((degrees * stride + 180) % 360 - 180), "not 60"),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
