@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
+from cvcourse.classroom.device import rehearsal
 from cvcourse.data import real
 from cvcourse.data.scenes import Clips, stack
 from cvcourse.methods import compose_flows, propagate
@@ -27,7 +28,11 @@ class Videos(NamedTuple):
 
 
 def labelled_videos(count: int, split: str, seed: int, *, size: int) -> Videos:
-    """Coins, horses and stars on their own ways before plain walls, seen by a moving camera."""
+    """Coins, horses and stars on their own ways before plain walls, seen by a moving camera.
+
+    A rehearsal gets four clips at most.
+    """
+    count = min(count, 4) if rehearsal() == "lines" else count
     drawn = Clips(
         count, frames=LAST + 1, size=size, split=split, seed=seed, classes=CLASSES,
         objects=(2, 3), scale=(0.45, 0.8), rotation=40, background="plain",

@@ -44,6 +44,11 @@ def test_seen_parts_have_nearly_true_labels():
         assert (found == truth)[found != 255].float().mean() > 0.93
 
 
+def test_a_rehearsal_sees_four_clips(monkeypatch):
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    assert len(labelled_videos(6, "train", 0, size=32).frames) == 4
+
+
 def test_streets(tmp_path):
     write_camvid(tmp_path)
     clips, labels = streets(tmp_path, "train", 3, around=1, size=(12, 16))
