@@ -930,3 +930,31 @@ class TestSeenAs:
     )
     def test_wrong(self, check, wrong, told):
         assert told in check(wrong)
+class TestRecallOfSentences:
+    @pytest.fixture
+    def check(self):
+        return cell("33b", "exercises-2", torch=torch)["check_recall_of_sentences"]
+
+    @staticmethod
+    def hits(s, owner, k):
+        return owner[s.topk(k, 1).indices] == torch.arange(len(s))[:, None]
+
+    def test_right(self, check):
+        assert check(lambda *given: self.hits(*given).any(1).float().mean()) == "right"
+        assert check(lambda *given: self.hits(*given).any(1).double().mean().item()) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda s, owner, k: None).startswith("to do")
+
+    def test_precision(self, check):
+        assert "precision" in check(lambda *given: self.hits(*given).double().mean())
+
+    def test_two_hits_counted_twice(self, check):
+        assert "counts once" in check(lambda *given: self.hits(*given).double().sum(1).mean())
+
+    def test_only_one_sentence_each(self, check):
+        def row_by_row(s, owner, k):
+            places = (s > s.diagonal()[:, None]).sum(1)
+            return (places < k).double().mean()
+
+        assert "compare owner" in check(row_by_row)
