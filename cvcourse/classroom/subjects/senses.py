@@ -242,7 +242,7 @@ def show_recalls(
             cell.plot(ks, values[:, way].mean(0), label=method, **look)
             for training in values[:, way]:
                 cell.plot(ks, training, MARKERS[i], color=look["color"], fillstyle="none")
-        cell.plot(ks, chance, color="0.4", linestyle=":", label="chance, k / N")
+        cell.plot(ks, chance, color="0.4", linewidth=1, label="chance, k / N")
         cell.set(title=name, xlabel="k", xticks=ks, ylim=(0, 1))
         cell.grid(True, axis="y")
     cells[0][0].set_ylabel("recall@k")
