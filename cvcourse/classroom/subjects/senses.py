@@ -76,7 +76,8 @@ def faces(
         for k, move in enumerate(moves):
             light = heads.draw_light(100_000 + 1000 * head + k, split=split)
             lit = heads.shine(shape, light).image.clamp(0, 1).sqrt()
-            found.append(F.pad(lit, (shift,) * 4).roll(move, (1, 2))[:, shift:-shift, shift:-shift])
+            moved = F.pad(lit, (shift,) * 4).roll(move, (1, 2))
+            found.append(moved[:, shift : shift + size, shift : shift + size])
     return torch.stack(found).unflatten(0, (identities, each))
 
 
@@ -167,7 +168,7 @@ def _whitened(train: Tensor, parts: int) -> Callable[[Tensor], np.ndarray]:
     from sklearn.decomposition import PCA
 
     rows = train.flatten(1).numpy()
-    pca = PCA(min(parts, *rows.shape), whiten=True, random_state=0).fit(rows)
+    pca = PCA(min(parts, *rows.shape), whiten=True, svd_solver="covariance_eigh").fit(rows)
     return lambda x: pca.transform(x.flatten(1).numpy())
 
 
