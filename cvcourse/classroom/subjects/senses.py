@@ -168,7 +168,9 @@ def _whitened(train: Tensor, parts: int) -> Callable[[Tensor], np.ndarray]:
     from sklearn.decomposition import PCA
 
     rows = train.flatten(1).numpy()
-    pca = PCA(min(parts, *rows.shape), whiten=True, svd_solver="covariance_eigh").fit(rows)
+    exact = rows.shape[1] <= 1000  # more would take a minute
+    solver = {"svd_solver": "covariance_eigh" if exact else "randomized", "random_state": 0}
+    pca = PCA(min(parts, *rows.shape), whiten=True, **solver).fit(rows)
     return lambda x: pca.transform(x.flatten(1).numpy())
 
 
