@@ -930,6 +930,8 @@ class TestSeenAs:
     )
     def test_wrong(self, check, wrong, told):
         assert told in check(wrong)
+
+
 class TestRecallOfSentences:
     @pytest.fixture
     def check(self):
