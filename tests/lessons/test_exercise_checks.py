@@ -917,6 +917,27 @@ class TestSeenAs:
     def test_right(self, check, right):
         assert check(right) == "right"
 
+
+class TestLightOfAnAnswer:
+    @pytest.fixture
+    def check(self):
+        return cell("37", "exercises-2", torch=torch, F=F)["check_light"]
+
+    @staticmethod
+    def best(bright, normals, lit):
+        return torch.linalg.lstsq(normals[lit], bright[lit, None]).solution[:, 0]
+
+    def test_right(self, check):
+        assert check(lambda *given: F.normalize(self.best(*given), dim=0)) == "right"
+
+    def test_right_by_the_normal_equations(self, check):
+        def function(bright, normals, lit):
+            a, b = normals[lit], bright[lit]
+            light = torch.linalg.solve(a.T @ a, a.T @ b)
+            return light / light.norm()
+
+        assert check(function) == "right"
+
     @pytest.mark.parametrize(
         ("wrong", "told"),
         [
@@ -926,6 +947,22 @@ class TestSeenAs:
             (lambda degrees, stride: degrees, "not 60"),
             (lambda degrees, stride: (degrees * stride + 180) % 360 - 180, "here it is 180"),
             (lambda degrees, stride: abs((degrees * stride + 180) % 360 - 180), "not 60"),
+            (lambda bright, normals, lit: None, "to do"),
+            (
+                lambda *given: TestLightOfAnAnswer.best(*given)[:, None],
+                "one light, (3,)",
+            ),
+            (lambda *given: TestLightOfAnAnswer.best(*given), "length 1"),
+            (
+                lambda bright, normals, lit: F.normalize(
+                    TestLightOfAnAnswer.best(bright, normals, torch.ones_like(lit)), dim=0
+                ),
+                "in the dark say nothing",
+            ),
+            (
+                lambda bright, normals, lit: normals[bright.argmax()],
+                "another light",
+            ),
         ],
     )
     def test_wrong(self, check, wrong, told):
