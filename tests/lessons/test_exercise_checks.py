@@ -997,3 +997,47 @@ class TestRecallOfSentences:
             return (places < k).double().mean()
 
         assert "compare owner" in check(row_by_row)
+
+
+class TestAlphaOfTwo:
+    @pytest.fixture
+    def check(self):
+        return cell("20b", "exercises-2", torch=torch)["check_alpha_of_two"]
+
+    @staticmethod
+    def projected(image1, image2, wall1, wall2, *, alike=1.0):
+        apart = wall1 - wall2
+        size = apart.square().sum(1, keepdim=True)
+        share = ((image1 - image2) * apart).sum(1, keepdim=True) / size.clamp(min=1e-12)
+        return torch.where(size > 0, 1 - share, torch.full_like(share, alike)).clamp(0, 1)
+
+    @staticmethod
+    def colour_by_colour(image1, image2, wall1, wall2):
+        return (1 - (image1 - image2) / (wall1 - wall2)).mean(1, keepdim=True)
+
+    @staticmethod
+    def by_lengths(image1, image2, wall1, wall2):
+        across = (image1 - image2).abs().sum(1, keepdim=True)
+        return 1 - 0.5 * across / (wall1 - wall2).abs().sum(1, keepdim=True)
+
+    def test_right(self, check):
+        assert check(self.projected) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_what_the_walls_still_show(self, check):
+        assert "1 - alpha" in check(lambda *given: 1 - self.projected(*given))
+
+    def test_a_share_for_each_colour(self, check):
+        assert "before you divide" in check(self.colour_by_colour)
+
+    def test_colours_left_apart(self, check):
+        told = check(lambda *given: self.projected(*given).expand(-1, 3, -1, -1))
+        assert "(1, 1, 1, 4)" in told
+
+    def test_another_ratio(self, check):
+        assert "project" in check(self.by_lengths)
+
+    def test_walls_that_are_alike(self, check):
+        assert "alike" in check(lambda *given: self.projected(*given, alike=0.0))
