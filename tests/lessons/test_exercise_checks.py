@@ -795,6 +795,45 @@ class TestTruncate:
         assert "make a copy" in check(function)
 
 
+class TestFront:
+    @pytest.fixture
+    def check(self):
+        return cell("39", "exercises-2")["check_front"]
+
+    @staticmethod
+    def kept(costs, scores):
+        points = list(zip(costs, scores, strict=True))
+        return [
+            k for k, p in enumerate(points)
+            if not any(c <= p[0] and s <= p[1] and (c, s) != p for c, s in points)
+        ]  # fmt: skip
+
+    def test_right(self, check):
+        assert check(self.kept) == "right"
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda costs, scores: None, "to do"),
+            (lambda costs, scores: [min(range(len(costs)), key=lambda i: scores[i])], "cheapest"),
+            (lambda costs, scores: list(range(len(costs))), "beaten"),
+            (
+                lambda costs, scores: [
+                    i
+                    for i in range(len(costs))
+                    if not any(
+                        c < costs[i] and s < scores[i] for c, s in zip(costs, scores, strict=True)
+                    )
+                ],
+                "equal",
+            ),
+            (lambda costs, scores: TestFront.kept(costs, [-s for s in scores]), "smaller"),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
+
+
 class TestThereAndBack:
     @pytest.fixture
     def check(self):
