@@ -1080,3 +1080,28 @@ class TestAlphaOfTwo:
 
     def test_walls_that_are_alike(self, check):
         assert "alike" in check(lambda *given: self.projected(*given, alike=0.0))
+class TestCeiling:
+    @pytest.fixture
+    def check(self):
+        return cell("42", "exercises-2")["check_ceiling"]
+
+    @staticmethod
+    def same(options, answer, bag):
+        return 1 / sum(bag(option) == bag(options[answer]) for option in options)
+
+    def test_right(self, check):
+        assert check(lambda o, a: self.same(o, a, lambda s: sorted(s.split()))) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda o, a: None).startswith("to do")
+
+    def test_only_names_exchanged(self, check):
+        told = check(lambda o, a: self.same(o, a, lambda s: sorted(s.split(" and "))))
+        assert "the same words, too" in told
+
+    def test_all_options_confused(self, check):
+        assert "only options" in check(lambda o, a: 1 / len(o))
+
+    def test_words_as_a_set(self, check):
+        told = check(lambda o, a: self.same(o, a, lambda s: frozenset(s.split())))
+        assert "how often" in told
