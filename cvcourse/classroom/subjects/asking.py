@@ -127,15 +127,16 @@ class Amounts(NamedTuple):
     held_scenes: int
     held_examples: int
     iterations: int
+    every: int  # iterations between two looks at the validation scores
 
 
 def amounts(run: Run) -> Amounts:
     """By the run's scale; a handful in a rehearsal."""
     if rehearsal() == "lines":
-        return Amounts(40, 80, 2, 40, 80, 40, 80, 2)
-    small = Amounts(2000, 20_000, 1500, 1000, 8000, 400, 500, 200)
+        return Amounts(40, 80, 10, 40, 80, 40, 80, 2, 1)
+    small = Amounts(2000, 20_000, 1500, 1000, 8000, 400, 500, 200, 20)
     return run.pick(
-        small=small, full=Amounts(20_000, 200_000, 30_000, 10_000, 80_000, 2000, 4000, 6000)
+        small=small, full=Amounts(20_000, 200_000, 30_000, 10_000, 80_000, 2000, 4000, 6000, 200)
     )
 
 
