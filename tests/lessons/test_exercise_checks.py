@@ -1080,6 +1080,8 @@ class TestAlphaOfTwo:
 
     def test_walls_that_are_alike(self, check):
         assert "alike" in check(lambda *given: self.projected(*given, alike=0.0))
+
+
 class TestCeiling:
     @pytest.fixture
     def check(self):
