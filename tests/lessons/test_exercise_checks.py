@@ -860,6 +860,7 @@ class TestThereAndBack:
             ({"arrives": False}, "where the first motion arrives"),
             ({"sign": -1}, "opposite"),
             ({"limit": 0}, "up to one pixel"),
+            ({"limit": 2}, "a length"),
         ],
     )
     def test_wrong(self, check, options, told):
