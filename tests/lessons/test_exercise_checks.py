@@ -957,6 +957,20 @@ class TestSeenAs:
     def test_right(self, check, right):
         assert check(right) == "right"
 
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda degrees, stride: None, "to do"),
+            (lambda degrees, stride: degrees * stride, "like 60 back"),
+            (lambda degrees, stride: degrees * stride % 360, "like 60 back"),
+            (lambda degrees, stride: degrees, "not 60"),
+            (lambda degrees, stride: (degrees * stride + 180) % 360 - 180, "here it is 180"),
+            (lambda degrees, stride: abs((degrees * stride + 180) % 360 - 180), "not 60"),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
+
 
 class TestLightOfAnAnswer:
     @pytest.fixture
@@ -981,12 +995,6 @@ class TestLightOfAnAnswer:
     @pytest.mark.parametrize(
         ("wrong", "told"),
         [
-            (lambda degrees, stride: None, "to do"),
-            (lambda degrees, stride: degrees * stride, "like 60 back"),
-            (lambda degrees, stride: degrees * stride % 360, "like 60 back"),
-            (lambda degrees, stride: degrees, "not 60"),
-            (lambda degrees, stride: (degrees * stride + 180) % 360 - 180, "here it is 180"),
-            (lambda degrees, stride: abs((degrees * stride + 180) % 360 - 180), "not 60"),
             (lambda bright, normals, lit: None, "to do"),
             (
                 lambda *given: TestLightOfAnAnswer.best(*given)[:, None],
