@@ -76,6 +76,11 @@ def rehearsal() -> Literal["", "lines", "claims"]:
     return asked
 
 
+def fewer(number: int, most: int) -> int:
+    """The number; in a rehearsal of lines `most`, if it is larger."""
+    return min(number, most) if rehearsal() == "lines" else number
+
+
 def is_first_process() -> bool:
     """Whether this process is the only one, or the first of those that a launcher started."""
     return os.environ.get("RANK", "0") == "0"

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from cvcourse.classroom.device import choose_device, choose_scale, describe_device
+from cvcourse.classroom.device import choose_device, choose_scale, describe_device, fewer
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -70,3 +70,12 @@ def test_device_in_words(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Some GPU")
     assert describe_device(CPU) == "cpu"
     assert describe_device(CUDA) == "cuda (Some GPU)"
+
+
+def test_fewer_in_a_rehearsal_of_lines_alone(monkeypatch):
+    monkeypatch.delenv("CVCOURSE_REHEARSE", raising=False)
+    assert fewer(10, 4) == 10
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "claims")
+    assert fewer(10, 4) == 10
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    assert (fewer(10, 4), fewer(3, 4)) == (4, 3)

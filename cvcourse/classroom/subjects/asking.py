@@ -14,6 +14,7 @@ pixels (`look`).
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
+from operator import attrgetter
 from typing import NamedTuple
 
 import torch
@@ -26,9 +27,8 @@ from cvcourse.classroom.subjects.detecting import (
     SIDE,
     detect,
     shape_scenes,
-    small_backbone,
 )
-from cvcourse.classroom.subjects.instances import SMALL_MASK_RCNN, on_one_level
+from cvcourse.classroom.subjects.instances import roialign_mask_rcnn
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.weights import load_shared
 from cvcourse.data.captions import plural
@@ -167,9 +167,7 @@ def shipped_detector() -> tuple[MaskRCNN, Tensor, Tensor]:
 
     The axes (HEAD + CUT, 2 PARTS) are divided by the deviation along them.
     """
-    pooling = on_one_level(partial(roi_align, sampling_ratio=2, aligned=True), 8)
-    options = {**SMALL_MASK_RCNN, "roi_levels": ("1",), "roi_pooling": pooling}
-    detector = MaskRCNN(len(SHAPES), backbone=small_backbone(), **options)
+    detector = roialign_mask_rcnn()
     load_shared(detector, "12-roialign")
     scenes = talk_scenes(100)
     regions = look(detector.eval(), [scenes[i][0] for i in range(100)])
@@ -260,20 +258,18 @@ def _unique(things: list[Thing], key: Callable[[Thing], str]) -> list[Thing]:
     return [thing for thing, one in zip(things, keys, strict=True) if keys.count(one) == 1]
 
 
-def _colour(draw, scenes):
+def _property(draw, scenes, *, question: str, known: str, wanted: str):
+    """Of the one thing whose `known` property no other has."""
     at, things = _one(draw, scenes)
-    if some := _unique(things, lambda thing: thing.shape):
+    if some := _unique(things, attrgetter(known)):
         asked = draw.choice(some)
-        return (f"what color is the {asked.shape}",), (at,), ANSWERS.index(asked.color)
+        said = question.format(getattr(asked, known))
+        return (said,), (at,), ANSWERS.index(getattr(asked, wanted))
     return None
 
 
-def _shape(draw, scenes):
-    at, things = _one(draw, scenes)
-    if some := _unique(things, lambda thing: thing.color):
-        asked = draw.choice(some)
-        return (f"what shape is the {asked.color} one",), (at,), ANSWERS.index(asked.shape)
-    return None
+_colour = partial(_property, question="what color is the {}", known="shape", wanted="color")
+_shape = partial(_property, question="what shape is the {} one", known="color", wanted="shape")
 
 
 def _count(draw, scenes):
@@ -286,7 +282,7 @@ def _count(draw, scenes):
 
 def _where(draw, scenes):
     at, things = _one(draw, scenes)
-    if some := _unique(things, lambda thing: thing.shape):
+    if some := _unique(things, attrgetter("shape")):
         asked = draw.choice(some)
         x, y = (place - SIDE / 2 for place in asked.place)
         if min(abs(x), abs(y)) > CLEAR / 2:
@@ -318,7 +314,7 @@ def _caption(draw, scenes):
 
 def _name(draw, scenes):
     at, things = _one(draw, scenes)
-    if some := _unique(things, lambda thing: thing.name):
+    if some := _unique(things, attrgetter("name")):
         meant = draw.choice(some)
         return (f"the {meant.name}",), (at,), things.index(meant)
     return None

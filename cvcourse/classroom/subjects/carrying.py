@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from cvcourse.classroom.device import rehearsal
+from cvcourse.classroom.device import fewer
 from cvcourse.data import real
 from cvcourse.data.scenes import Clips, stack
 from cvcourse.methods import compose_flows, propagate
@@ -32,7 +32,7 @@ def labelled_videos(count: int, split: str, seed: int, *, size: int) -> Videos:
 
     A rehearsal gets four clips at most.
     """
-    count = min(count, 4) if rehearsal() == "lines" else count
+    count = fewer(count, 4)
     drawn = Clips(
         count, frames=LAST + 1, size=size, split=split, seed=seed, classes=CLASSES,
         objects=(2, 3), scale=(0.45, 0.8), rotation=40, background="plain",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from cvcourse.classroom.device import is_first_process, rehearsal
+from cvcourse.classroom.device import fewer, is_first_process
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.gains import quantiles, times_drawn
@@ -161,9 +161,7 @@ class DetectionData:
     def loader(self, *, seed: int) -> DataLoader:
         """Batches of 16 scenes, or of 8 photographs that 8 workers read; of 2 in a rehearsal."""
         size, workers = (8, 8) if self.photographs else (16, 0)
-        if rehearsal() == "lines":
-            size, workers = min(size, 2), min(workers, 2)
-        return batches(self.train, size, seed=seed, workers=workers)
+        return batches(self.train, fewer(size, 2), seed=seed, workers=fewer(workers, 2))
 
     def recipe(self, *, steps: int) -> dict:
         """For `fit(..., **recipe)`: AdamW for `steps`, or the usual 12 epochs of SGD."""

@@ -1,6 +1,7 @@
 """What the lesson on instances has around its subject: small models, given boxes, a gallery."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from cvcourse.classroom.figures import describe, draw_image, show_masks
 from cvcourse.classroom.subjects.detecting import (
+    SHAPES,
     STRIDES,
     DetectionData,
     imagenet_backbone,
@@ -30,7 +32,7 @@ from cvcourse.models.instances.polarmask import (
     masks_to_rays,
     rays_to_polygons,
 )
-from cvcourse.ops import paste_masks
+from cvcourse.ops import paste_masks, roi_align
 from cvcourse.ops.polygons_to_masks import polygons_to_masks
 
 SMALL_MASK_RCNN = {
@@ -59,6 +61,13 @@ def mask_rcnn(data: DetectionData, *, seed: int, **options) -> MaskRCNN:
     backbone = imagenet_backbone() if data.photographs else small_backbone()
     usual = {} if data.photographs else SMALL_MASK_RCNN
     return MaskRCNN(len(data.classes), backbone=backbone, **{**usual, **options})
+
+
+def roialign_mask_rcnn() -> MaskRCNN:
+    """The network of the weights 12-roialign: small, and asks one level of the pyramid."""
+    pooling = on_one_level(partial(roi_align, sampling_ratio=2, aligned=True), 8)
+    one = {"roi_levels": ("1",), "roi_pooling": pooling}
+    return MaskRCNN(len(SHAPES), backbone=small_backbone(), **SMALL_MASK_RCNN, **one)
 
 
 def polar_mask(data: DetectionData, *, seed: int) -> PolarMask:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvcourse.classroom.device import rehearsal
+from cvcourse.classroom.device import fewer
 from cvcourse.classroom.subjects.styles import KEPT_APART, SEEN, grey
 from cvcourse.data import digits
 
@@ -52,7 +52,7 @@ def moving_digits(
     if not bounce and speed * (frames - 1) > room:
         raise ValueError(f"speed: {frames} frames of {speed} pixels do not fit into {room:.0f}")
     images, labels = digits.load(split)
-    count = min(count, 4) if rehearsal() == "lines" else count
+    count = fewer(count, 4)
     chosen = torch.randint(len(images), (count,), generator=generator)
     angle = 2 * torch.pi * torch.rand(count, 1, generator=generator)
     step = speed * torch.cat([angle.cos(), angle.sin()], 1)
@@ -82,7 +82,7 @@ def batches(steps: int, count: int, generator: torch.Generator, **how) -> Iterat
 
     how: as for `moving_digits`.
     """
-    for _ in range(min(steps, 2) if rehearsal() == "lines" else steps):
+    for _ in range(fewer(steps, 2)):
         yield moving_digits(count, "train", generator, **how)
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvcourse.methods import translate
-from cvcourse.ops import blur, gaussian_kernel
+from cvcourse.ops import blur, composite, gaussian_kernel
 
 _RIM = 16  # pixels around the frames that may come into view
 _REFLECTED = 0.4
@@ -83,9 +83,9 @@ def through_fence(
             wires = torch.maximum(wires, (_WIRE / 2 + 0.5 - away).clamp(0, 1))
         alphas.append(wires[None])
     alpha = torch.stack(alphas)
-    mixed = (1 - alpha) * _moved(background, motion[0]) + alpha * colour
-    middle = alpha[frames // 2]
-    return Obstructed(mixed, _inner(background), colour.expand(3, size, size), middle, motion)
+    behind, wire = _moved(background, motion[0]), colour.expand(3, size, size)
+    mixed = composite(alpha, wire.expand_as(behind), behind)
+    return Obstructed(mixed, _inner(background), wire, alpha[frames // 2], motion)
 
 
 def _pieces(photographs: Tensor, count: int, size: int, g: torch.Generator) -> list[Tensor]:

@@ -60,7 +60,7 @@ def portraits(
         alphas.append(alpha)
         foregrounds.append(foreground)
     alpha, foreground = torch.stack(alphas), torch.stack(foregrounds)
-    image = alpha * foreground + (1 - alpha) * backgrounds
+    image = composite(alpha, foreground, backgrounds)
     return Portraits(image, backgrounds, alpha, foreground)
 
 

@@ -24,7 +24,7 @@ from cvcourse.classroom.subjects.detecting import (
     loss_of,
 )
 from cvcourse.classroom.subjects.gains import wilson_interval
-from cvcourse.classroom.training.evaluation import evaluating
+from cvcourse.classroom.training.evaluation import evaluating, settled
 from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.metrics import confusion_matrix, mean_iou
 from cvcourse.models import FCOS
@@ -57,11 +57,7 @@ def contenders(
     torch.manual_seed(seed)
     random = make()
     trunks = {name: copy.deepcopy(random) for name in ways}
-    for layer in random.modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.momentum = None  # plain averages
-    with torch.no_grad():
-        random.train()(images)
+    settled(random, images)
     for name, way in ways.items():
         torch.manual_seed(seed)
         way(trunks[name])

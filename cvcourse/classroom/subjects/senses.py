@@ -105,16 +105,6 @@ def learn(
     return history
 
 
-def settled(trunk: nn.Module, images: Tensor) -> nn.Module:
-    """An untrained trunk whose batch norms have the plain averages of these images."""
-    for layer in trunk.modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.momentum = None
-    with torch.no_grad():
-        trunk.train()(images)
-    return trunk.eval()
-
-
 def listed(name: str, recalls: Tensor, ks: Sequence[int]) -> dict[str, float]:
     """Recalls (directions, ks) by name, as `repeated` wants its numbers; `unlisted` reads them."""
     return {

@@ -22,6 +22,7 @@ from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.figures.pictures import draw_image
 from cvcourse.classroom.history import History
+from cvcourse.classroom.training.evaluation import settled
 from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.classroom.training.weights import load_shared
 from cvcourse.data.scenes import Scenes, stack
@@ -72,13 +73,7 @@ def new_encoder() -> nn.Sequential:
 def random_encoder(images: Float[Tensor, "images 3 height width"], seed: int) -> nn.Sequential:
     """An encoder that has learnt no weight, only the scale of each channel on these pictures."""
     torch.manual_seed(seed)
-    encoder = new_encoder()
-    for layer in encoder.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None  # plain averages
-    with torch.no_grad():
-        encoder.train()(images)
-    return encoder
+    return settled(new_encoder(), images).train()
 
 
 def new_readout(task: str) -> nn.Sequential:

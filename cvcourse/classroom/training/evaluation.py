@@ -1,10 +1,10 @@
-"""A network that is asked, not trained."""
+"""A network that is asked, not trained: without gradients, or without any training at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
@@ -22,3 +22,16 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes.items():
             module.training = mode
+
+
+def settled(net: nn.Module, images: Tensor) -> nn.Module:
+    """An untrained network whose batch norms have the plain averages of these images.
+
+    Without any it would be beaten by its scale alone. It is left in evaluation mode.
+    """
+    for layer in net.modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.momentum = None
+    with torch.no_grad():
+        net.train()(images)
+    return net.eval()

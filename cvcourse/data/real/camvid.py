@@ -61,28 +61,25 @@ class CamVid(Dataset):
     def __getitem__(self, index: int) -> tuple[Tensor, dict]:
         places.check_index(index, len(self))
         path = self.paths[index]
-        image = places.read_image(path, None)
+        clip = places.read_film(self._paths_of(path), like=self.around)
         labels = self.folder / f"{self.split}annot" / path.name
         semantic = places.read_pixels(labels, None)
-        if semantic.shape != tuple(image.shape[1:]) or semantic.max() > _VOID:
+        if semantic.shape != tuple(clip.shape[2:]) or semantic.max() > _VOID:
             raise ValueError(f"{labels} must have a number from 0 to 11 for each pixel")
         semantic = np.where(semantic == _VOID, 255, semantic).astype(np.int64)
-        if self.around:
-            image = torch.stack([*self._frames(path, image)])
-        return image, {"semantic": torch.from_numpy(semantic), "image_id": path.stem}
+        target = {"semantic": torch.from_numpy(semantic), "image_id": path.stem}
+        return clip if self.around else clip[0], target
 
-    def _frames(self, path: Path, middle: Tensor) -> list[Tensor]:
+    def _paths_of(self, path: Path) -> list[Path]:
         """The labelled frame among its neighbours, in order of time."""
+        if not self.around:
+            return [path]
         parts = re.fullmatch(r"(.*_)(\d+)", path.stem)
         if parts is None:
             raise ValueError(f"{path.name} must end in the frame's number, as 0001TP_006690.png")
         film, digits = parts.groups()
-        frames = []
-        for step in range(-self.around, self.around + 1):
-            name = f"{film}{int(digits) + step:0{len(digits)}}.png"
-            frame = places.read_image(self.films / name, None) if step else middle
-            if frame.shape != middle.shape:
-                sizes = tuple(frame.shape[1:]), tuple(middle.shape[1:])
-                raise ValueError(f"{name} is of size {sizes[0]}, {path.name} of {sizes[1]}")
-            frames.append(frame)
-        return frames
+        steps = range(-self.around, self.around + 1)
+        numbers = [f"{int(digits) + step:0{len(digits)}}" for step in steps]
+        paths = [self.films / f"{film}{number}.png" for number in numbers]
+        paths[self.around] = path
+        return paths

@@ -40,12 +40,8 @@ class Frames(Dataset):
         places.check_index(index, len(self))
         first = index * self.stride
         paths = self.paths[first : first + (self.frames - 1) * self.step + 1 : self.step]
-        pictures = [places.read_image(path, None) for path in paths]
-        for path, picture in zip(paths, pictures, strict=True):
-            if picture.shape != pictures[0].shape:
-                sizes = tuple(picture.shape[1:]), tuple(pictures[0].shape[1:])
-                raise ValueError(f"{path} is of size {sizes[0]}, {paths[0].name} of {sizes[1]}")
-        return torch.stack(pictures), {"image_id": paths[0].name, "names": [p.name for p in paths]}
+        names = [path.name for path in paths]
+        return places.read_film(paths), {"image_id": names[0], "names": names}
 
 
 def read_video(

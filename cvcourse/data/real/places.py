@@ -3,7 +3,7 @@
 import codecs
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,17 @@ def read_image(path: Path, script: str | None) -> Tensor:
             f"by the highest are {pixels.min():g} to {pixels.max():g}"
         )
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+
+
+def read_film(paths: Sequence[Path], *, like: int = 0) -> Tensor:
+    """(T, 3, H, W) of pictures as `read_image` gives them; ValueError where one is not of the size
+    of number `like`."""
+    pictures = [read_image(path, None) for path in paths]
+    for path, picture in zip(paths, pictures, strict=True):
+        if picture.shape != pictures[like].shape:
+            sizes = tuple(picture.shape[1:]), tuple(pictures[like].shape[1:])
+            raise ValueError(f"{path} is of size {sizes[0]}, {paths[like].name} of {sizes[1]}")
+    return torch.stack(pictures)
 
 
 def read_pixels(path: Path, script: str | None) -> np.ndarray:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from cvcourse.classroom.subjects import senses
+from cvcourse.classroom.training.evaluation import settled
 from cvcourse.data import heads
 
 
@@ -71,7 +72,7 @@ def test_settled_norms_have_the_statistics_of_their_pictures():
     torch.manual_seed(0)
     trunk = nn.Sequential(nn.BatchNorm2d(3))
     images = 5 + 2 * torch.randn(8, 3, 6, 6)
-    seen = senses.settled(trunk, images)(images)
+    seen = settled(trunk, images)(images)
     torch.testing.assert_close(seen.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(seen.std((0, 2, 3)), torch.ones(3), atol=1e-2, rtol=0)
 
