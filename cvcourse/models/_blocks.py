@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -47,6 +48,23 @@ def norm_relu(
 ) -> list[nn.Module]:
     """A convolution as it is, which may have a bias, `norm`, and a ReLU."""
     return [conv, norm(conv.out_channels), nn.ReLU(inplace=True)]
+
+
+class LSTM(nn.LSTM):
+    """PyTorch's, in float32 under a CPU's float16 autocast, where it needs a CPU that counts so."""
+
+    def forward(self, *inputs):
+        if torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16:
+            with torch.autocast("cpu", enabled=False):
+                return super().forward(*_in_float32(inputs))
+        return super().forward(*inputs)
+
+
+def _in_float32(values):
+    """Tensors in tuples in tuples, all in float32."""
+    if isinstance(values, Tensor):
+        return values.float()
+    return tuple(_in_float32(value) for value in values)
 
 
 def zeros_around(x: Tensor, unit: int) -> tuple[Tensor, tuple[slice, slice]]:

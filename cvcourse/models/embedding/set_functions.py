@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import LSTM, check_at_least
 from cvcourse.ops._checks import check_tensor
 
 PUBLISHED_NAMES = {  # Sha-Lab/FEAT
@@ -84,7 +84,7 @@ class SetLSTM(nn.Module):
         if features % 2:
             raise ValueError(f"features must be even, got {features}")
         super().__init__()
-        self.lstm = nn.LSTM(features, features // 2, batch_first=True, bidirectional=True)
+        self.lstm = LSTM(features, features // 2, batch_first=True, bidirectional=True)
 
     def forward(
         self, items: Float[Tensor, "batch items features"]

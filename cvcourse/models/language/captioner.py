@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import LSTM, check_at_least
 from cvcourse.models.backbones.resnet import ResNetFeatures
 from cvcourse.ops._checks import check_ndim
 
@@ -52,7 +52,7 @@ class Captioner(nn.Module):
         self.trunk = ResNetFeatures() if trunk is None else trunk
         self.picture = nn.Linear(self.trunk.out_channels[-1], width)
         self.words = nn.Embedding(vocabulary, width)
-        self.lstm = nn.LSTM(width, width, batch_first=True)
+        self.lstm = LSTM(width, width, batch_first=True)
         self.next_word = nn.Linear(width, vocabulary)
         self.dropout = nn.Dropout(dropout)
         self.start, self.end, self.padding = start, end, padding
