@@ -36,6 +36,77 @@ def test_the_cells_that_roipool_takes():
     assert pixels.tolist() == [24, 24, 56, 56]  # cells 3 to 6; the centre is 40 instead of 32
 
 
+def greedy(boxes, scores, threshold):
+    """Suppression with one table and a mask."""
+    order = scores.argsort(descending=True)
+    over = ops.box_iou(boxes[order], boxes[order]) > threshold
+    fallen, kept = torch.zeros(len(boxes), dtype=torch.bool), []
+    for i in range(len(boxes)):
+        if not fallen[i]:
+            kept.append(int(order[i]))
+            fallen |= over[i]
+    return torch.tensor(kept)
+
+
+class TestSuppression:
+    @pytest.fixture
+    def names(self):
+        corner = 20 * torch.rand(40, 2, generator=torch.Generator().manual_seed(0))
+        given = {"crowd": torch.cat([corner, corner + 10], 1), "confidence": torch.rand(40)}
+        return cell("02", "exercises-2", torch=torch, ops=ops, suppress=ops.nms, **given)
+
+    def test_right(self, names):
+        assert names["check_nms"](greedy) == "right"
+
+    def test_as_it_stands_a_suppressed_box_suppresses(self, names):
+        assert "must not suppress box 2" in names["check_nms"](names["my_nms"])
+
+    def test_all_kept(self, names):
+        told = names["check_nms"](lambda boxes, scores, _: scores.argsort(descending=True))
+        assert told.startswith("not yet")
+
+
+class TestFewerSizes:
+    @pytest.fixture
+    def check(self):
+        return cell("02", "exercise-experiment")["check_recalls"]
+
+    def test_right(self, check):
+        assert check(((0.6, 0.7), (0.3, 0.6))) == "as in our run"
+
+    def test_no_work(self, check):
+        assert check(None).startswith("not yet: measure")
+
+    def test_halves_in_the_other_order(self, check):
+        assert "is (small, large) the order" in check(((0.7, 0.6), (0.6, 0.3)))
+
+    def test_after_before_before(self, check):
+        assert "nothing was lost" in check(((0.3, 0.6), (0.6, 0.7)))
+
+
+class TestBoxLoss:
+    @pytest.fixture
+    def check(self):
+        pair = {"a": torch.tensor([[0.0, 0, 4, 4]]), "b": torch.tensor([[2.0, 1, 6, 5]])}
+        return cell("02", "exercise-loss", torch=torch, **pair)["check_box_loss"]
+
+    def test_right(self, check):
+        assert check(lambda a, b: losses.generalized_box_iou_loss(a, b)) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda a, b: None).startswith("not yet: my_box_loss returns None")
+
+    def test_a_table_of_all_pairs(self, check):
+        assert "two pairs" in check(lambda a, b: 1 - ops.generalized_box_iou(a, b))
+
+    def test_iou_alone(self, check):
+        assert "1 - IoU" in check(lambda a, b: 1 - ops.box_iou(a, b).diagonal())
+
+    def test_the_gain_and_not_the_loss(self, check):
+        told = check(lambda a, b: ops.generalized_box_iou(a, b).diagonal())
+        assert told.startswith("not yet: the pair by hand")
+
+
 class TestUndoAFrame:
     @pytest.fixture
     def check(self):
