@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cvcourse import losses, methods, ops
+from cvcourse import losses, methods, models, ops
 from cvcourse.classroom.subjects import detecting
 from cvcourse.classroom.subjects.regions import random_boxes
 from cvcourse.models import FasterRCNN
@@ -1187,3 +1187,46 @@ class TestCeiling:
     def test_words_as_a_set(self, check):
         told = check(lambda o, a: self.same(o, a, lambda s: frozenset(s.split())))
         assert "how often" in told
+
+
+class TestTilesOfAPicture:
+    @pytest.fixture
+    def check(self):
+        return cell("08", "exercises-2", torch=torch, F=F, partial=partial)["check_tiles"]
+
+    def in_tiles(self, model, image, tile, margin, *, alone=False, mode="reflect"):
+        width = [margin] * 4
+        rows = []
+        for top in range(0, image.shape[-2], tile):
+            row = []
+            for left in range(0, image.shape[-1], tile):
+                if alone:
+                    window = image[..., top : top + tile, left : left + tile]
+                    window = F.pad(window, width, mode=mode)
+                else:
+                    side = tile + 2 * margin
+                    around = F.pad(image, width, mode=mode)
+                    window = around[..., top : top + side, left : left + side]
+                row.append(model(window))
+            rows.append(torch.cat(row, -1))
+        return torch.cat(rows, -2)
+
+    def test_right(self, check):
+        assert check(self.in_tiles) == "right"
+        assert check(partial(models.overlap_tile, stride=1)) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda model, image, tile, margin: None).startswith("nothing yet")
+
+    def test_each_tile_mirrored_by_itself(self, check):
+        with pytest.raises(AssertionError, match="mirrored at a seam"):
+            check(partial(self.in_tiles, alone=True))
+
+    @pytest.mark.parametrize("mode", ["constant", "replicate"])
+    def test_another_edge(self, check, mode):
+        with pytest.raises(AssertionError, match="near the picture's edge"):
+            check(partial(self.in_tiles, mode=mode))
+
+    def test_rows_and_columns_exchanged(self, check):
+        with pytest.raises(AssertionError, match="not a square"):
+            check(lambda *given, **sizes: self.in_tiles(*given, **sizes).mT)

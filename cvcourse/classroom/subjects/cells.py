@@ -26,6 +26,7 @@ _BY_EYE = (
 _TOP, _LEFT, _HEIGHT, _WIDTH, _ZOOM = 236, 214, 80, 96, 1.5
 
 
+TIMES = (0.7, 0.85, 1.0, 1.15)  # parts of Otsu's threshold
 CUTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995)
 FLOODS = tuple({"apart": a, "smoothing": s} for a in (2, 3, 4, 5) for s in (0.5, 1, 1.5))
 
@@ -156,6 +157,18 @@ def flood_all(
 ) -> list[Int64[Tensor, "height width"]]:
     """`flooded` with the same settings for each mask."""
     return [flooded(mask, **settings) for mask in masks]
+
+
+def tuned_watershed(
+    images: Float[Tensor, "images 1 height width"], cells: Int64[Tensor, "images height width"]
+) -> tuple[dict, float, float]:
+    """(settings of `flooded`, part of Otsu's threshold, F1): those that count `cells` best.
+
+    First the best of FLOODS on Otsu's own threshold, then the best of TIMES for them.
+    """
+    masks = {times: [otsu_mask(image, times=times) for image in images] for times in TIMES}
+    flood, _ = best_setting(FLOODS, lambda s: flood_all(s, masks[1.0]), cells)
+    return flood, *best_setting(TIMES, lambda times: flood_all(flood, masks[times]), cells)
 
 
 def chosen_levels(

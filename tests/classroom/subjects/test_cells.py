@@ -5,6 +5,8 @@ from scipy import ndimage
 
 from cvcourse.classroom.subjects.cells import (
     CUTS,
+    FLOODS,
+    TIMES,
     Levels,
     best_setting,
     cell_scores,
@@ -20,6 +22,7 @@ from cvcourse.classroom.subjects.cells import (
     otsu_mask,
     show_cells,
     show_nuclei,
+    tuned_watershed,
 )
 from cvcourse.data.cells import cell_pictures
 from cvcourse.metrics import boundary_iou
@@ -132,6 +135,18 @@ def test_best_setting_counts_best():
     )
     assert (setting, score) == (3, 1.0)
     assert count_cells([cells], cells[None]).tolist() == [[2, 2, 2, 0]]
+
+
+def test_a_watershed_is_tuned_first_by_its_flood_then_by_its_threshold():
+    images, cells = cell_pictures(4, "val", seed=5)
+
+    def f1(flood, times):
+        masks = [otsu_mask(image, times=times) for image in images]
+        return f1_of(count_cells(flood_all(flood, masks), cells).sum(0))
+
+    flood, times, best = tuned_watershed(images, cells)
+    assert f1(flood, 1.0) == max(f1(settings, 1.0) for settings in FLOODS)
+    assert f1(flood, times) == best == max(f1(flood, t) for t in TIMES)
 
 
 def bridged():
