@@ -1230,3 +1230,61 @@ class TestTilesOfAPicture:
     def test_rows_and_columns_exchanged(self, check):
         with pytest.raises(AssertionError, match="not a square"):
             check(lambda *given, **sizes: self.in_tiles(*given, **sizes).mT)
+
+
+class TestWelcome:
+    masks = torch.zeros(2, 6, 8, dtype=torch.bool)
+    masks[0, 1:3, 2:7] = masks[1, 4, 0] = True
+
+    @pytest.fixture
+    def check_boxes(self):
+        boxes = ops.masks_to_boxes(self.masks, inclusive=False)
+        return cell("00", "exercises-2", torch=torch, instances=self.masks, boxes=boxes)[
+            "check_boxes"
+        ]
+
+    def test_boxes(self, check_boxes):
+        assert check_boxes(partial(ops.masks_to_boxes, inclusive=False)) == "right"
+        assert check_boxes(lambda m: ops.masks_to_boxes(m, inclusive=False).long()) == "right"
+        assert check_boxes(lambda masks: None).startswith("not written yet")
+        told = check_boxes(partial(ops.masks_to_boxes, inclusive=True))
+        assert "[3.0, 2.0, 3.0, 2.0]" in told
+        assert "which edges" in told
+
+    @pytest.fixture
+    def check_gaps(self):
+        images = torch.zeros(4, 1, 2, 2)
+        images[:, 0, 0] = torch.tensor([1.0, -2, 3, -4])[:, None]
+        objects = torch.zeros(4, 2, 2, dtype=torch.bool)
+        objects[:, 0] = True
+        scores = {"network": torch.tensor([0.9, 0.8, 0.7, 0.6]), "tuned pipeline": torch.zeros(4)}
+        names = {"torch": torch, "test": (images, objects), "scores": scores}
+        return cell("00", "exercises-4", **names)["check_gaps"]
+
+    def test_gaps(self, check_gaps):
+        assert check_gaps({"faint": 0.85, "strong": 0.65}).endswith("among the faint ones")
+        assert check_gaps({"faint": 0.0, "strong": 0.0}).startswith("not filled yet")
+        assert "must be 0.750" in check_gaps({"faint": 0.9, "strong": 0.9})
+        signed = check_gaps({"faint": 0.7, "strong": 0.8})  # split by the sign: bright ones strong
+        assert "size of the contrast" in signed
+
+    @pytest.fixture
+    def check_dice(self):
+        prediction = torch.tensor([[1, 1, 0], [1, 1, 0]]).bool()
+        target = torch.tensor([[0, 1, 1], [0, 1, 0]]).bool()
+        test = torch.stack([target, prediction])
+        names = {"torch": torch, "prediction": prediction, "target": target, "test": (None, test)}
+        names["answers"] = {"network": torch.stack([prediction, prediction])}
+        return cell("00", "exercises-6", scores={"network": torch.tensor([0.4, 1.0])}, **names)[
+            "check_dice"
+        ]
+
+    def dice(self, prediction, target, twice=2, axes=(-2, -1)):
+        shared = (prediction & target).sum(axes)
+        return twice * shared / (prediction.sum(axes) + target.sum(axes))
+
+    def test_dice(self, check_dice):
+        assert check_dice(self.dice) == "right: network 0.79"
+        assert check_dice(lambda prediction, target: None).startswith("not written yet")
+        assert "made 0.286" in check_dice(partial(self.dice, twice=1))
+        assert "for each scene" in check_dice(partial(self.dice, axes=None))

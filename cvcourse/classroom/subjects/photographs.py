@@ -1,6 +1,5 @@
 """The photograph of coins, on which networks that were trained on drawn things prove themselves."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -65,23 +64,3 @@ def pieces_by_threshold(image: Tensor) -> Tensor:
     mask = ndimage.binary_opening(mask, iterations=max(1, round(3 * zoom)))
     numbered, count = ndimage.label(mask)
     return torch.from_numpy(numbered == np.arange(1, count + 1)[:, None, None])
-
-
-def crops(
-    names: Sequence[str], each: int, *, size: int = 64, between: tuple[float, float] = (0.0, 1.0)
-) -> tuple[Tensor, Tensor]:
-    """Grey pieces (N, 1, size, size) of photographs, `each` of every one, and labels (N,).
-
-    names: of `pictures`; a piece's label is its place in the list. between: the least and the
-        largest column of a piece's left side, in widths of the photograph. Places are drawn with
-        PyTorch's generator.
-    """
-    images = []
-    for name in names:
-        grey = pictures.load(name).mean(0)
-        height, width = grey.shape
-        start, stop = between[0] * width, min(between[1] * width, width - size)
-        for u, v in torch.rand(each, 2).tolist():
-            top, left = int(v * (height - size)), int(start + u * (stop - start))
-            images.append(grey[top : top + size, left : left + size][None])
-    return torch.stack(images), torch.arange(len(names)).repeat_interleave(each)

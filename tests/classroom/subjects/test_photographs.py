@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.draw import disk
 
-from cvcourse.classroom.subjects.photographs import coins, crops, pieces_by_threshold
+from cvcourse.classroom.subjects.photographs import coins, pieces_by_threshold
 from cvcourse.data import pictures
 from cvcourse.metrics import match_detections
 from cvcourse.ops import masks_to_boxes
@@ -50,21 +50,3 @@ def test_the_classical_way_finds_each_coin(zoom):
     boxes = masks_to_boxes(pieces, inclusive=False).float()
     claimed = match_detections(boxes, torch.ones(24), photograph.boxes)
     assert claimed.sort().values.tolist() == list(range(24))
-
-
-def test_crops_are_pieces_of_their_photograph():
-    torch.manual_seed(0)
-    images, labels = crops(("coins", "brick"), 3, size=20, between=(0.5, 0.6))
-    assert images.shape == (6, 1, 20, 20)
-    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
-    for image, name in zip(images, ["coins"] * 3 + ["brick"] * 3, strict=True):
-        grey = pictures.load(name).mean(0)
-        places = (grey.unfold(0, 20, 1).unfold(1, 20, 1) == image[0]).all(-1).all(-1).nonzero()
-        assert len(places) == 1
-        assert 0.5 * grey.shape[1] - 1 <= places[0, 1] <= 0.6 * grey.shape[1]
-
-
-def test_crops_stay_inside():
-    torch.manual_seed(0)
-    images, _ = crops(("coins",), 200, size=300)
-    assert images.shape == (200, 1, 300, 300)
