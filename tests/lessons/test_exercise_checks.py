@@ -300,6 +300,26 @@ class TestShareOfNotesThatKeepTheirCluster:
         assert "not 12" in check(lambda old, new, clusters: 1.0)
 
 
+class TestDeepClusterWithoutLooks:
+    @pytest.fixture
+    def check(self):
+        rows = {"DeepCluster": [0.85, 0.82], "untrained": [0.55, 0.6]}
+        names = {"row": rows.get, "DEEP": "DeepCluster", "NONE": "untrained"}
+        return cell("30", "exercises-3b", **names)["check_looks"]
+
+    def test_right(self, check):
+        assert check(0.65).startswith("right: 33%")
+
+    def test_no_work(self, check):
+        assert check(None).startswith("to do")
+
+    def test_looks_left_on(self, check):
+        assert "look=False" in check(0.85)
+
+    def test_the_untrained_network_probed(self, check):
+        assert "the trunk that you trained" in check(0.55)
+
+
 class TestWhoPullsAndWhoPushes:
     @pytest.fixture
     def check(self):

@@ -3,6 +3,9 @@
 What one sorts such pictures by is open, and so one can ask what a grouping went by.
 """
 
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from matplotlib.axes import Axes
@@ -10,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from cvcourse.classroom.figures import show_gallery
-from cvcourse.classroom.figures.style import BLUE, ORANGE
+from cvcourse.classroom.figures.style import BLUE, ORANGE, WIDTH, describe
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.poses import posed
@@ -127,3 +130,22 @@ def draw_contents(axes: Axes, counts: Tensor) -> None:
     if len(counts) <= 60:
         axes.bar_label(axes.containers[-1], counts[order].argmax(1).tolist(), fontsize=8)
     axes.set(ylabel="notes", xticks=[])
+
+
+def show_contents(panels: Mapping[str, Tensor], *, title: str) -> Figure:
+    """One panel of bars above the other, as `draw_contents` draws them.
+
+    panels: counts (clusters, 10) by the panel's name, which stands above it.
+    """
+    size = (WIDTH, 0.6 + 1.9 * len(panels))
+    figure, axes = plt.subplots(len(panels), 1, figsize=size, sharey=True, squeeze=False)
+    for panel, (name, counts) in zip(axes[:, 0], panels.items(), strict=True):
+        draw_contents(panel, counts)
+        panel.set_title(name)
+    most = max(int(counts.sum(1).max()) for counts in panels.values())
+    axes[0, 0].set_ylim(0, 1.15 * most)  # room for a digit above the highest bar
+    axes[-1, 0].set_xlabel("clusters, in the order of their commonest digit")
+    legend = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*legend, loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(title)
+    return describe(figure, f"{title}. {'; '.join(panels)}.")

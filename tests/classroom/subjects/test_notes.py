@@ -14,6 +14,7 @@ from cvcourse.classroom.subjects.notes import (
     draw_contents,
     looks,
     show_clusters,
+    show_contents,
     sticky_notes,
     write_notes,
 )
@@ -105,3 +106,15 @@ def test_bars_of_contents_have_their_heights_in_the_order_of_digits():
     assert tops == [6, 3, 5]
     assert [bar.get_height() for bar in axes.containers[0]] == [6, 3, 4]
     assert [text.get_text() for text in axes.texts] == ["2", "2", "5"]
+
+
+def test_panels_of_contents_bear_their_names_and_one_scale():
+    counts = torch.zeros(2, 10, dtype=torch.long)
+    counts[0, 3], counts[1, 7] = 5, 2
+    figure = show_contents({"before": counts, "after": 2 * counts}, title="Sorted")
+    assert [axes.get_title() for axes in figure.axes] == ["before", "after"]
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "the cluster's commonest digit",
+        "other digits",
+    ]
