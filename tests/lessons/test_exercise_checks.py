@@ -802,6 +802,44 @@ class TestRestored:
         assert "0 / 0" in check(lambda y, h, n: y * h.conj() / (h.abs() ** 2 + n))
 
 
+class TestFullEdges:
+    @pytest.fixture
+    def check(self):
+        names = {"torch": torch, "edge_map": ops.edge_map}
+        return cell("19c", "exercises-2", **names)["check_full_edges"]
+
+    @staticmethod
+    def edges(images, *, ends=True, absolute=True, half=0.5, join=torch.sum, axes=(2, 3)):
+        total = torch.zeros_like(images[:, :1])
+        for dim in axes:
+            if images.shape[dim] == 1:
+                continue
+            steps = images.diff(dim=dim)
+            steps = join(steps.abs() if absolute else steps, 1, keepdim=True)
+            first, last = steps.narrow(dim, 0, 1), steps.narrow(dim, -1, 1)
+            if not ends:
+                first, last = 0 * first, 0 * last
+            before, after = torch.cat([first, steps], dim), torch.cat([steps, last], dim)
+            total = total + half * (before + after)
+        return total
+
+    def test_right(self, check):
+        assert check(self.edges) == "right"
+        assert check(partial(ops.edge_map, border="full")) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda images: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "CEILNet's" in check(partial(self.edges, ends=False))
+        assert "the absolute" in check(partial(self.edges, absolute=False))
+        assert "half of each" in check(partial(self.edges, half=1.0))
+        assert "half of each" in check(partial(self.edges, half=1.0, ends=False))
+        assert "not their mean" in check(partial(self.edges, join=torch.mean))
+        assert "both axes" in check(partial(self.edges, axes=(3,)))
+        assert "one map" in check(lambda images: self.edges(images).expand(-1, 3, -1, -1))
+
+
 class TestSlowMotion:
     @pytest.fixture
     def check(self):
