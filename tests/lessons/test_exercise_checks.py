@@ -1220,6 +1220,47 @@ class TestAlphaOfTwo:
         assert "alike" in check(lambda *given: self.projected(*given, alike=0.0))
 
 
+class TestRoomAround:
+    @pytest.fixture
+    def check(self):
+        def from_the_left(boxes, index, width):
+            return methods.shift_boxes(boxes, index, width, "left")
+
+        names = {"torch": torch, "methods": methods, "make_room": from_the_left}
+        return cell("37b", "exercises-2", **names)["check_room"]
+
+    @staticmethod
+    def around(boxes, index, width, *, others=True, after=1):
+        moved = boxes.clone()
+        half = (width - int(boxes[index, 2] - boxes[index, 0])) // 2
+        moved[(0 if others else index) : index + 1, ::2] -= half
+        moved[index + 1 :, ::2] += after * half
+        moved[index, 2] = moved[index, 0] + width
+        return moved
+
+    def test_right(self, check):
+        assert check(self.around) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_the_left_side_kept(self, check):
+        told = check(lambda boxes, index, width: methods.shift_boxes(boxes, index, width, "left"))
+        assert "keeps the left side" in told
+
+    def test_the_whole_change_after_the_letter(self, check):
+        assert "whole change" in check(lambda *given: self.around(*given, after=2))
+
+    def test_letters_before_it_kept(self, check):
+        assert "give way" in check(lambda *given: self.around(*given, others=False))
+
+    def test_boxes_changed_in_place(self, check):
+        def in_place(boxes, index, width):
+            return boxes.copy_(self.around(boxes, index, width))
+
+        assert "clone" in check(in_place)
+
+
 class TestCeiling:
     @pytest.fixture
     def check(self):
