@@ -1146,6 +1146,47 @@ class TestLightOfAnAnswer:
         assert told in check(wrong)
 
 
+class TestMasksAroundARegion:
+    @pytest.fixture
+    def check(self):
+        return cell("38", "exercises-2", torch=torch, F=F, methods=methods)["check_masks"]
+
+    @staticmethod
+    def masks(features, level, region, *, pool=F.adaptive_max_pool2d, early=1, own=1, late=0):
+        inside = [pool(region[:, None].float(), x.shape[2:]) for x in features]
+        first = [early - m if early else m for m in inside[:level]]
+        rest = [
+            torch.full_like(m, value) for m, value in zip(inside[level:], (own, late), strict=True)
+        ]
+        return first + rest
+
+    def test_right(self, check):
+        assert check(self.masks) == "right"
+
+    def test_right_by_the_package(self, check):
+        assert check(methods.pyramid_masks) == "right"
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"pool": F.adaptive_avg_pool2d}, "1 outside, 0 inside"),
+            ({"early": 0}, "other way round"),
+            ({"own": 0}, "told everywhere"),
+            ({"late": 1}, "told nowhere"),
+            (
+                {"pool": lambda x, size: F.interpolate(x, size) * 0},
+                "one pixel in the region is enough",
+            ),
+        ],
+    )
+    def test_wrong(self, check, changes, told):
+        assert told in check(partial(self.masks, **changes))
+
+    def test_untouched_and_of_another_shape(self, check):
+        assert "to do" in check(lambda *given: None)
+        assert "one mask for each map" in check(lambda *given: self.masks(*given)[:2])
+
+
 class TestRecallOfSentences:
     @pytest.fixture
     def check(self):

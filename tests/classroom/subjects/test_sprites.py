@@ -1,0 +1,137 @@
+import pytest
+import torch
+
+from cvcourse.classroom.subjects import sprites
+from cvcourse.data.scenes.surfaces import PALETTE
+from cvcourse.methods import shape_of_texture
+
+
+@pytest.fixture(scope="module")
+def free():
+    return sprites.draw_codes(60, tied=False, seed=3)
+
+
+def plain(background, shape, texture, latent=(0.0, 0, 0, 0)):
+    hot = [torch.eye(n)[[k]] for n, k in ((8, background), (4, shape), (8, texture))]
+    return torch.tensor([latent]), *hot
+
+
+def test_tied_codes_have_one_background_and_outline_for_each_paint():
+    codes = sprites.draw_codes(200, tied=True, seed=1)
+    assert torch.equal(codes.background, codes.texture)
+    assert torch.equal(codes.shape, shape_of_texture(codes.texture, 4))
+    assert codes.latent.abs().max() <= 2
+
+
+def test_of_each_outline_one_paint_is_plain_and_one_is_not_and_colours_differ():
+    for shape in range(4):
+        (first, dark), (second, other) = sprites.PAINTS[2 * shape : 2 * shape + 2]
+        assert {dark, other} == {0, 1}
+        assert first != second
+    assert len(set(sprites.PAINTS)) == 8
+
+
+def test_the_middle_is_painted_and_the_corner_is_ground():
+    pictures, masks = sprites.paint(plain(0, 2, 0))  # a plain red cross
+    assert pictures.shape == (1, 3, 16, 16)
+    assert masks.shape == (1, 1, 16, 16)
+    assert masks[0, 0, 8, 8] == 1
+    assert masks[0, 0, 0, 0] == 0
+    red = 2 * torch.tensor(PALETTE["red"]) - 1
+    torch.testing.assert_close(pictures[0, :, 8, 8], red)
+    ground = 2 * 0.75 * torch.tensor(sprites.GROUNDS[0]) - 1  # the first stripe is dark
+    torch.testing.assert_close(pictures[0, :, 0, 0], ground)
+
+
+def test_stripes_are_upright_or_level():
+    level, upright = (sprites.paint(plain(k, 2, 0))[0][0] for k in (0, 1))
+    assert torch.equal(upright[:, 0], upright[:, 15])
+    assert torch.equal(level[:, :, 0], level[:, :, 15])
+    assert not torch.equal(upright[:, :, 0], upright[:, :, 2])
+
+
+@pytest.mark.parametrize(("number", "axis"), [(0, 1), (1, 0)])
+def test_pose_moves_the_sprite_by_two_pixels(number, axis):
+    latent = [0.0] * 4
+    latent[number] = 2.0
+    here, there = (sprites.paint(plain(0, 2, 0, x))[1][0, 0] for x in ([0.0] * 4, latent))
+    torch.testing.assert_close(there, here.roll(2, 1 - number))
+    assert axis == 1 - number
+
+
+def test_size_and_turn():
+    still = sprites.paint(plain(0, 3, 0))[1]
+    large = sprites.paint(plain(0, 3, 0, (0.0, 0, 2, 0)))[1]
+    assert large.sum() / still.sum() == pytest.approx((7 / 6) ** 2, rel=0.1)
+    clockwise, back = (sprites.paint(plain(0, 3, 0, (0.0, 0, 0, t)))[1] for t in (1.5, -1.5))
+    torch.testing.assert_close(clockwise, back.flip(2))  # an arrow is alike above and below
+
+
+def test_exchange_takes_one_factor_only(free):
+    donors = sprites.unlike(free, seed=5)
+    for k in range(4):
+        mixed = sprites.exchanged(free, donors, k)
+        for j in range(4):
+            assert torch.equal(mixed[j], (donors if j == k else free)[j])
+
+
+def test_donors_differ_in_every_factor(free):
+    donors = sprites.unlike(free, seed=5)
+    for x, y in zip(free[1:], donors[1:], strict=True):
+        assert (x.argmax(1) != y.argmax(1)).all()
+        assert (y.sum(1) == 1).all()
+    apart = (free.latent - donors.latent).abs().mean(1)
+    assert apart.min() >= 2 * sprites.NEAR
+
+
+def test_right_counts_each_factor(free):
+    off = list(sprites.unlike(free, seed=5))
+    pictures = sprites.paint(free)[0]
+    hits = sprites.right(lambda x: [free[0], off[1], free[2], off[3]], pictures, free)
+    assert hits.shape == (60, 4)
+    assert hits.mean(0).tolist() == [1, 0, 1, 0]
+    near = free.latent + 0.9 * sprites.NEAR
+    assert sprites.right(lambda x: [near, *free[1:]], pictures, free)[:, 0].all()
+
+
+def test_batches_are_alike_each_time_and_differ_by_seed():
+    first, again, other = (
+        list(sprites.Fresh(2, tied=True, seed=seed, size=3)) for seed in (0, 0, 1)
+    )
+    assert len(sprites.Fresh(2, tied=True, seed=0)) == 2
+    assert torch.equal(first[1][1], again[1][1])
+    assert not torch.equal(first[0][1], first[1][1])
+    assert not torch.equal(first[0][1], other[0][1])
+    torch.testing.assert_close(first[0][1], sprites.paint(first[0][0])[0])
+
+
+def test_reader_learns():
+    torch.manual_seed(0)
+    reader = sprites.Reader(4)
+    history = sprites.learn_to_read(reader, 30, seed=0)
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert [x.shape[1] for x in reader.cpu()(torch.zeros(2, 3, 16, 16))] == [4, 8, 4, 8]
+
+
+def test_flat_painter_gives_stages_in_range(free):
+    torch.manual_seed(0)
+    painter = sprites.FlatPainter((6, 4, 3)).eval()
+    out = painter(free)
+    assert out.picture.shape == out.background.shape == (60, 3, 16, 16)
+    assert out.texture_mask.shape == (60, 1, 16, 16)
+    assert out.picture.abs().max() <= 1
+    assert 0 <= out.shape_mask.min() <= out.shape_mask.max() <= 1
+    alone = painter([x[:1] for x in free])  # each picture by itself
+    torch.testing.assert_close(alone.picture, out.picture[:1])
+
+
+def test_painted_gives_what_the_painter_makes_and_leaves_gradients_to_others():
+    torch.manual_seed(0)
+    painter = sprites.FlatPainter((6, 4, 3)).eval()
+    batches = sprites.Painted(painter, 2, seed=0)
+    assert len(batches) == 2
+    for codes, made, mask in batches:
+        assert torch.is_grad_enabled()  # the generator's no_grad must not reach this loop
+        assert not made.requires_grad
+        torch.testing.assert_close(made, painter(codes).picture)
+        torch.testing.assert_close(mask, sprites.paint(codes)[1])
