@@ -1,4 +1,4 @@
-"""COCO 2017: fetch, verify, unpack, summarise. 80 kinds of things, with boxes and outlines.
+"""COCO 2017: fetch, verify, unpack, summarise. 80 kinds of things, captions, people's joints.
 
 Lin et al. 2014, arXiv 1405.0312; https://cocodataset.org. Annotations CC BY 4.0; pictures under the
 terms of Flickr. By default the 5,000 pictures of val2017; train2017 is another 19 GB.
@@ -9,7 +9,7 @@ from collections import Counter
 
 from steps import Archive, run
 
-from cvcourse.data.real import Coco
+from cvcourse.data.real import Coco, CocoCaptions, CocoKeypoints
 
 _HOST = "http://images.cocodataset.org"
 ANNOTATIONS = Archive(
@@ -45,6 +45,10 @@ def main() -> None:
         print(f"{part}: {len(dataset)} pictures, {len(things)} objects; most frequent:")
         for number, count in Counter(things).most_common(5):
             print(f"  {dataset.classes[number]:12} {count}")
+        captions = CocoCaptions(folder, part)
+        people = CocoKeypoints(folder, part, masks=False)
+        said = sum(map(len, captions.captions))
+        print(f"  {said} captions of {len(captions)} pictures; people on {len(people)}")
 
 
 if __name__ == "__main__":

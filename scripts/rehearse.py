@@ -29,6 +29,8 @@ from tests.data.tiny import (  # noqa: E402
     write_camvid,
     write_cifar,
     write_coco,
+    write_coco_captions,
+    write_coco_keypoints,
     write_mnist,
     write_omniglot,
     write_pets,
@@ -48,6 +50,8 @@ def coco(folder: Path) -> None:
     for split, numbers in (("train2017", TRAIN), ("val2017", TEST)):
         annotations = [each for number in numbers for each in square_and_others(number)]
         write_coco(folder, split, numbers, annotations)
+        write_coco_captions(folder, split, numbers)
+        write_coco_keypoints(folder, split, numbers)
 
 
 def pascal_voc(folder: Path) -> None:

@@ -6,6 +6,8 @@ from tests.data.tiny import (
     square_and_others,
     write_cifar,
     write_coco,
+    write_coco_captions,
+    write_coco_keypoints,
     write_div2k,
     write_mnist,
     write_omniglot,
@@ -21,6 +23,8 @@ def coco(tmp_path):
     """Three pictures: one with all kinds of objects, one without any, one with one."""
     all_kinds, one = square_and_others(3), square_and_others(7)[0]
     write_coco(tmp_path, "val2017", (7, 3, 5), [*all_kinds, {**one, "category_id": 1}])
+    write_coco_captions(tmp_path, "val2017", (7, 3))
+    write_coco_keypoints(tmp_path, "val2017", (7, 5))
     return tmp_path
 
 

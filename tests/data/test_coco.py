@@ -9,7 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from cvcourse.data.real import Coco, read_coco_results, write_coco_results
+from cvcourse.data.real import (
+    Coco,
+    CocoCaptions,
+    CocoKeypoints,
+    read_coco_results,
+    write_coco_results,
+)
 from cvcourse.metrics import coco_average_precision
 from tests.data.tiny import HEIGHT, WIDTH, cut
 
@@ -45,6 +51,67 @@ def test_coco_empty_picture(coco):
     _, target = Coco(coco, keep_empty=True)[1]
     assert target["boxes"].shape == (0, 4)
     assert target["masks"].shape == (0, HEIGHT, WIDTH)
+
+
+def test_captions(coco):
+    dataset = CocoCaptions(coco)
+    assert dataset.image_ids == [3, 7]
+    image, target = dataset[1]
+    assert image.shape == (3, HEIGHT, WIDTH)
+    assert target["image_id"] == 7
+    assert target["captions"][0] == "A square beside a triangle."
+    assert len(target["captions"]) == 2
+    with pytest.raises(IndexError):
+        dataset[2]
+
+
+def test_keypoints(coco):
+    dataset = CocoKeypoints(coco, masks=False)
+    assert (dataset.image_ids, dataset.joints[0], len(dataset.joints)) == ([5, 7], "nose", 17)
+    _, target = dataset[0]
+    assert target["boxes"].tolist() == [[8, 4, 48, 24]]
+    assert target["keypoints"].shape == (1, 17, 2)
+    assert target["keypoints"][0, :3].tolist() == [[10, 5], [12, 6], [0, 0]]
+    assert target["visibility"][0, :4].tolist() == [2, 1, 0, 2]
+    moved = CocoKeypoints(
+        coco, masks=False, transform=lambda image, target: (0, target["keypoints"])
+    )
+    assert torch.equal(moved[0][1], target["keypoints"])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_captions_and_keypoints_beside_pycocotools(coco):
+    COCO = pytest.importorskip("pycocotools.coco").COCO
+    with contextlib.redirect_stdout(io.StringIO()):
+        said = COCO(coco / "annotations/captions_val2017.json")
+        people = COCO(coco / "annotations/person_keypoints_val2017.json")
+    ours = CocoCaptions(coco)
+    for i, number in enumerate(ours.image_ids):
+        theirs = said.loadAnns(said.getAnnIds(number))
+        assert ours[i][1]["captions"] == tuple(a["caption"] for a in theirs)
+    ours = CocoKeypoints(coco, masks=False)
+    for i, number in enumerate(ours.image_ids):
+        theirs = np.array([a["keypoints"] for a in people.loadAnns(people.getAnnIds(number))])
+        both = torch.cat([ours[i][1]["keypoints"], ours[i][1]["visibility"][..., None]], 2)
+        np.testing.assert_array_equal(both.flatten(1), theirs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        ("captions", {"caption": " "}, "caption must be a sentence, got ' '"),
+        ("captions", {"image_id": 99}, "its image_id 99 is not in the file"),
+        ("person_keypoints", {"keypoints": [1, 2, 2]}, "visibility of the 17 of its category"),
+        ("person_keypoints", {"keypoints": [3] * 51}, "visibility 0, 1 or 2"),
+    ],
+)
+def test_bad_captions_and_keypoints(coco, kind, change, message):
+    path = coco / "annotations" / f"{kind}_val2017.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["annotations"][0] |= change
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        (CocoCaptions if kind == "captions" else CocoKeypoints)(coco)
 
 
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")

@@ -96,6 +96,46 @@ def write_coco(
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
+def write_coco_captions(folder: Path, split: str, numbers: Sequence[int]) -> None:
+    """What is said of the pictures `numbers` of COCO's `split`: two sentences of each."""
+    said = ("A square beside a triangle.", "There is a square, and a triangle.")
+    pairs = [(number, caption) for number in numbers for caption in said]
+    content = {
+        "images": [{"id": n, "file_name": f"{n:012}.jpg"} for n in numbers],
+        "annotations": [
+            {"id": i, "image_id": number, "caption": caption}
+            for i, (number, caption) in enumerate(pairs, 1)
+        ],
+    }
+    path = folder / "annotations" / f"captions_{split}.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def write_coco_keypoints(folder: Path, split: str, numbers: Sequence[int]) -> None:
+    """One person on each of the pictures `numbers`, with COCO's 17 joints; the second is hidden,
+    the third not labelled."""
+    joints = ["nose", *(f"{side} {joint}" for joint in (
+        "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle",
+    ) for side in ("left", "right"))]  # fmt: skip
+    places = [[10 + 2 * k, 5 + k, 2] for k in range(17)]
+    places[1][2], places[2] = 1, [0, 0, 0]
+    person = {
+        "category_id": 1, "bbox": [8, 4, 40, 20], "area": 450.0, "iscrowd": 0, "num_keypoints": 16,
+        "keypoints": [number for place in places for number in place],
+        "segmentation": [[8.0, 4.0, 48.0, 4.0, 48.0, 24.0]],
+    }  # fmt: skip
+    content = {
+        "images": [
+            {"id": n, "file_name": f"{n:012}.jpg", "height": HEIGHT, "width": WIDTH}
+            for n in numbers
+        ],
+        "categories": [{"id": 1, "name": "person", "keypoints": joints, "skeleton": [[16, 14]]}],
+        "annotations": [{"id": i, "image_id": n, **person} for i, n in enumerate(numbers, 1)],
+    }
+    path = folder / "annotations" / f"person_keypoints_{split}.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
 VOC_ANNOTATION = f"""\
 <annotation>
   <folder>VOC2012</folder><filename>{{name}}.jpg</filename>

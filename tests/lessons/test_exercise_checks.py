@@ -1428,3 +1428,25 @@ class TestWelcome:
         assert check_dice(lambda prediction, target: None).startswith("not written yet")
         assert "made 0.286" in check_dice(partial(self.dice, twice=1))
         assert "for each scene" in check_dice(partial(self.dice, axes=None))
+
+
+class TestFlipBack:
+    @pytest.fixture
+    def check(self):
+        return cell("42b", "exercises-2", torch=torch)["check_flip_back"]
+
+    def test_right(self, check):
+        assert check(lambda maps, mirrored: maps.flip(3)[:, list(mirrored)]) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda maps, mirrored: None).startswith("to do")
+
+    def test_hands_not_exchanged(self, check):
+        assert "a left hand is a right one" in check(lambda maps, mirrored: maps.flip(3))
+
+    def test_maps_not_turned(self, check):
+        assert "turn them back" in check(lambda maps, mirrored: maps[:, list(mirrored)])
+
+    def test_upside_down(self, check):
+        told = check(lambda maps, mirrored: maps.flip(2)[:, list(mirrored)])
+        assert "not above and below" in told

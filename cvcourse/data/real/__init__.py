@@ -10,7 +10,7 @@ here; `data_scripts/` has scripts for most data sets, and `find` tells whether o
 from .afhq import Afhq
 from .camvid import CamVid
 from .cifar10 import Cifar10
-from .coco import Coco
+from .coco import Coco, CocoCaptions, CocoKeypoints
 from .coco_results import read_coco_results, write_coco_results
 from .flow import read_flow, write_flow
 from .flow_pairs import FlyingChairs, KittiFlow, Sintel
@@ -32,6 +32,8 @@ __all__ = [
     "CamVid",
     "Cifar10",
     "Coco",
+    "CocoCaptions",
+    "CocoKeypoints",
     "Div2k",
     "FlyingChairs",
     "Frames",

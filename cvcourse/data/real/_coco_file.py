@@ -20,23 +20,23 @@ class Annotation(NamedTuple):
     area: float | None
     crowd: bool
     segmentation: dict | list | None
+    keypoints: list | None
 
 
 class Instances(NamedTuple):
     names: dict[Id, str]  # of categories
     images: dict[Id, dict]  # id, file_name, height, width
     annotations: dict[Id, list[Annotation]]  # of each picture
+    joints: dict[Id, tuple[str, ...]]  # of categories, the names of their keypoints
 
 
-def read_instances(path: Path, *, masks: bool) -> Instances:
+def read_instances(path: Path, *, masks: bool, keypoints: bool = False) -> Instances:
     """All of a file, but for annotations whose box has no area in the picture.
 
-    masks: whether each annotation must have a segmentation.
+    masks, keypoints: whether each annotation must have a segmentation, or keypoints as many as its
+        category has.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a file of COCO instances ({error!r})") from error
+    content = _content(path)
     categories = _by_id(path, content, "categories", ("id", "name"))
     images = _by_id(path, content, "images", ("id", "file_name", "height", "width"))
     for image in images.values():
@@ -51,19 +51,47 @@ def read_instances(path: Path, *, masks: bool) -> Instances:
         _require(where, entry, ("image_id", "category_id", "bbox"))
         image = _found(where, images, entry, "image_id")
         where = f"{where} of {image['file_name']}"
-        _found(where, categories, entry, "category_id")
         area = entry.get("area")
         if area is not None and not _is_number(area):
             raise ValueError(f"{where}: area must be a number, got {area!r}")
+        category = _found(where, categories, entry, "category_id")
+        if keypoints:
+            _check_keypoints(where, entry.get("keypoints"), category)
         if masks:
             _check_segmentation(where, entry.get("segmentation"), image)
         box = _box(where, entry["bbox"], image)
         if box[2] > box[0] and box[3] > box[1]:
             crowd = bool(entry.get("iscrowd"))
-            about = (number, entry["category_id"], box, area, crowd, entry.get("segmentation"))
-            annotations[entry["image_id"]].append(Annotation(*about))
+            about = (number, entry["category_id"], box, area, crowd)
+            rest = entry.get("segmentation"), entry.get("keypoints")
+            annotations[entry["image_id"]].append(Annotation(*about, *rest))
     names = {number: category["name"] for number, category in categories.items()}
-    return Instances(names, images, annotations)
+    joints = {
+        number: tuple(category.get("keypoints", ())) for number, category in categories.items()
+    }
+    return Instances(names, images, annotations, joints)
+
+
+def read_captions(path: Path) -> tuple[dict[Id, dict], dict[Id, list[str]]]:
+    """The pictures of a file of COCO captions, and what is said of each."""
+    content = _content(path)
+    images = _by_id(path, content, "images", ("id", "file_name"))
+    captions = {number: [] for number in images}
+    for place, entry in enumerate(_listed(path, content, "annotations")):
+        where = f"{path}, annotation {entry.get('id', f'at place {place}')}"
+        _require(where, entry, ("image_id", "caption"))
+        _found(where, images, entry, "image_id")
+        if not isinstance(entry["caption"], str) or not entry["caption"].strip():
+            raise ValueError(f"{where}: caption must be a sentence, got {entry['caption']!r}")
+        captions[entry["image_id"]].append(entry["caption"])
+    return images, captions
+
+
+def _content(path: Path):
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a file of COCO instances ({error!r})") from error
 
 
 def mask_of(segmentation: dict | list, size: tuple[int, int]) -> np.ndarray:
@@ -125,6 +153,17 @@ def _check_segmentation(where: str, segmentation, image: dict) -> None:
     for polygon in segmentation if isinstance(segmentation, list) else [segmentation]:
         if not isinstance(polygon, list) or len(polygon) % 2:
             raise ValueError(f"{where}: a polygon must be a list x, y, x, y, ..., got {polygon!r}")
+
+
+def _check_keypoints(where: str, keypoints, category: dict) -> None:
+    count = len(category.get("keypoints", ()))
+    if not isinstance(keypoints, list) or len(keypoints) != 3 * count or not count:
+        raise ValueError(
+            f"{where}: keypoints must be x, y and visibility of the {count} of its category, got "
+            f"{keypoints!r}"
+        )
+    if not all(map(_is_number, keypoints)) or not set(keypoints[2::3]) <= {0, 1, 2}:
+        raise ValueError(f"{where}: keypoints must be numbers, visibility 0, 1 or 2")
 
 
 def _box(where: str, box, image: dict) -> list[float]:

@@ -1,4 +1,4 @@
-"""COCO instances: pictures in a folder, and one JSON file of annotations.
+"""COCO instances, people's joints and captions: pictures in a folder, and a JSON file of each.
 
 Lin et al., "Microsoft COCO: Common Objects in Context", 2014 (arXiv 1405.0312);
 https://cocodataset.org/#format-data.
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from . import places
-from ._coco_file import Annotation, Id, mask_of, read_instances
+from ._coco_file import Annotation, Id, mask_of, read_captions, read_instances
 
 _SCRIPT = "coco"
 
@@ -47,6 +47,8 @@ class Coco(Dataset):
     run lengths that are none or of another picture's size.
     """
 
+    _kind = "instances"
+
     def __init__(
         self,
         folder: str | Path,
@@ -58,16 +60,13 @@ class Coco(Dataset):
         keep_empty: bool = False,
         transform: Callable[[Tensor, dict], tuple[Tensor, dict]] | None = None,
     ):
-        folder, path = Path(folder).expanduser(), Path(annotations).expanduser()
-        self._script = None if path.suffix == ".json" else _SCRIPT
-        if self._script:
-            path = folder / "annotations" / f"instances_{annotations}.json"
-            folder = folder / annotations
-        self.images = places.existing(folder, self._script)
-        self._file = places.existing(path, self._script)
+        self.images, self._file, self._script = _places(folder, annotations, self._kind)
         self._masks, self._transform = masks, transform
 
-        names, images, found = read_instances(self._file, masks=masks)
+        keypoints = self._kind == "person_keypoints"
+        names, images, found, self._joints = read_instances(
+            self._file, masks=masks, keypoints=keypoints
+        )
         self.labels = _label_of_each(self._file, names, labels)
         self.category_ids = {label: number for number, label in reversed(self.labels.items())}
         self.classes = _class_names(names, self.labels)
@@ -83,6 +82,10 @@ class Coco(Dataset):
 
     def __getitem__(self, index: int) -> tuple[Tensor, dict]:
         places.check_index(index, len(self))
+        image, target = self._pair(index)
+        return (image, target) if self._transform is None else self._transform(image, target)
+
+    def _pair(self, index: int) -> tuple[Tensor, dict]:
         entry = self.entries[index]
         image = places.read_image(self.images / entry["file_name"], self._script)
         size = tuple(image.shape[1:])
@@ -106,7 +109,7 @@ class Coco(Dataset):
             areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (a.box for a in found)]
         areas = [own if a.area is None else a.area for a, own in zip(found, areas, strict=True)]
         target["area"] = torch.tensor(areas, dtype=torch.float32)
-        return (image, target) if self._transform is None else self._transform(image, target)
+        return image, target
 
     def _mask(self, annotation: Annotation, entry: dict, size: tuple[int, int]) -> np.ndarray:
         try:
@@ -116,6 +119,78 @@ class Coco(Dataset):
                 f"{self._file}, annotation {annotation.id} of {entry['file_name']}: its "
                 f"segmentation is none ({error})"
             ) from error
+
+
+class CocoKeypoints(Coco):
+    """`CocoKeypoints(folder, "val2017")[i]`: as `Coco`, people with the places of their joints.
+
+    To `Coco`'s target come keypoints (N, K, 2), x and y in pixels, and visibility (N, K): 0 not
+    labelled (and then at 0, 0), 1 labelled but hidden, 2 visible. `joints` has the K names.
+    COCO's own splits are read from `folder`/annotations/person_keypoints_val2017.json.
+
+    Raises ValueError also for categories whose joints differ, and for keypoints that are not K.
+    """
+
+    _kind = "person_keypoints"
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        kinds = {self._joints[number] for number in self.labels}
+        if len(kinds) != 1:
+            raise ValueError(f"{self._file}: categories must have the same joints, got {kinds}")
+        (self.joints,) = kinds
+
+    def _pair(self, index: int) -> tuple[Tensor, dict]:
+        image, target = super()._pair(index)
+        found = self.annotations[self.image_ids[index]]
+        rows = torch.tensor([a.keypoints for a in found], dtype=torch.float32)
+        rows = rows.view(-1, len(self.joints), 3)
+        return image, target | {"keypoints": rows[..., :2], "visibility": rows[..., 2].long()}
+
+
+class CocoCaptions(Dataset):
+    """`CocoCaptions(folder, "val2017")[i]`: a picture, and a target: captions, and image_id.
+
+    captions: a tuple of sentences, mostly five. `entries` and `image_ids` are of the pictures that
+    have any. folder, annotations, transform: as of `Coco`; COCO's own splits are read from
+    `folder`/annotations/captions_val2017.json.
+
+    Raises ValueError, with file and annotation, for missing keys, unlisted pictures and captions
+    that are no sentence.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        annotations: str | Path = "val2017",
+        *,
+        transform: Callable[[Tensor, dict], tuple[Tensor, dict]] | None = None,
+    ):
+        self.images, path, self._script = _places(folder, annotations, "captions")
+        self._transform = transform
+        images, captions = read_captions(path)
+        self.image_ids = [n for n in sorted(images, key=_numbers_first) if captions[n]]
+        self.entries = [images[number] for number in self.image_ids]
+        self.captions = [tuple(captions[number]) for number in self.image_ids]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, dict]:
+        places.check_index(index, len(self))
+        image = places.read_image(self.images / self.entries[index]["file_name"], self._script)
+        target = {"captions": self.captions[index], "image_id": self.image_ids[index]}
+        return (image, target) if self._transform is None else self._transform(image, target)
+
+
+def _places(folder, annotations, kind: str) -> tuple[Path, Path, str | None]:
+    """The folder of the pictures, the file, and the script that fetches them if it is COCO's."""
+    folder, path = Path(folder).expanduser(), Path(annotations).expanduser()
+    script = None if path.suffix == ".json" else _SCRIPT
+    if script:
+        path = folder / "annotations" / f"{kind}_{annotations}.json"
+        folder = folder / annotations
+    return places.existing(folder, script), places.existing(path, script), script
 
 
 def _label_of_each(path: Path, names: dict[Id, str], labels) -> dict[Id, int]:

@@ -1,0 +1,170 @@
+"""People and their joints for lesson 42b: drawn ones, or crops of COCO's photographs."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.nn import functional as F
+
+from cvcourse.classroom.device import fewer
+from cvcourse.classroom.figures import style
+from cvcourse.classroom.figures.pictures import draw_image, grid
+from cvcourse.classroom.run import Run
+from cvcourse.data import real
+from cvcourse.data import stick_figures as sticks
+from cvcourse.data.real import CocoKeypoints
+from cvcourse.metrics.object_keypoint_similarity import COCO_SIGMAS
+from cvcourse.ops import roi_align
+
+SIZE = 64  # pixels, of each picture
+
+
+class Skeleton(NamedTuple):
+    """What a body has: for each joint a name, the joint of the other side, and COCO's sigma."""
+
+    joints: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]  # pairs of joints that are joined
+    mirrored: tuple[int, ...]
+    sigmas: Tensor
+
+
+class People(NamedTuple):
+    """One person on each picture; area in square pixels, places of joints as of StickFigures."""
+
+    images: Tensor  # (N, 3, SIZE, SIZE)
+    joints: Tensor  # (N, joints, 2)
+    visible: Tensor  # (N, joints) bool: labelled
+    hooded: Tensor  # (N,) bool: nothing tells left from right
+    area: Tensor  # (N,)
+
+
+_OF_COCO = dict(zip(  # a stick figure's joint has the sigma of COCO's nearest
+    ("head", "neck", "elbow", "hand", "hip", "knee", "foot"),
+    (COCO_SIGMAS[i] for i in (0, 5, 7, 9, 11, 13, 15)), strict=True,
+))  # fmt: skip
+STICK = Skeleton(
+    sticks.JOINTS, sticks.LIMBS, sticks.MIRRORED,
+    torch.tensor([_OF_COCO[name.rpartition(" ")[2]] for name in sticks.JOINTS]),
+)  # fmt: skip
+COCO = Skeleton(
+    ("nose", *(f"{side} {joint}" for joint in (
+        "eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle",
+    ) for side in ("left", "right"))),
+    ((0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10), (5, 11), (6, 12),
+     (11, 12), (11, 13), (12, 14), (13, 15), (14, 16)),
+    (0, *(k + (1 if k % 2 else -1) for k in range(1, 17))),
+    torch.tensor(COCO_SIGMAS),
+)  # fmt: skip
+
+
+def people(run: Run, split: str, *, seed: int) -> tuple[People, Skeleton]:
+    """Stick figures; at scale full people of COCO, where they are present.
+
+    split: "train", "val" or "test"; of COCO both of the latter are val2017.
+    """
+    sizes = {"train": run.pick(small=1500, full=10_000), "val": 200}
+    count = fewer(sizes.get(split, run.pick(small=300, full=1000)), 40)
+    folder = real.find("coco") if run.scale == "full" else None
+    if folder and (folder / "train2017").is_dir():
+        part = "train2017" if split == "train" else "val2017"
+        return coco_people(folder, part, count), COCO
+    return stick_people(count, split, seed=seed), STICK
+
+
+def stick_people(count: int, split: str = "train", *, seed: int = 0) -> People:
+    """Figures over photographs, a quarter of them hooded; all joints are labelled."""
+    figures = sticks.stick_figures(count, split, seed=seed, size=SIZE, hooded=0.25)
+    visible = torch.ones(figures.joints.shape[:2], dtype=torch.bool)
+    return People(figures.images, figures.joints, visible, figures.hooded, figures.area)
+
+
+def coco_people(folder: Path, split: str, count: int, *, least: int = 6) -> People:
+    """`count` people at most who have `least` joints labelled, cut out of COCO's photographs.
+
+    A square around the middle of the box, a quarter larger than its longer side, is resized to SIZE
+    (RoIAlign, black outside the photograph). Crowds are left out.
+    """
+    dataset = CocoKeypoints(folder, split, masks=False, crowds=False)
+    found = list(islice(_crops(dataset, least), count))
+    images, joints, visible, area = (torch.stack(part) for part in zip(*found, strict=True))
+    return People(images, joints, visible, torch.zeros(len(images), dtype=torch.bool), area)
+
+
+def _crops(dataset: CocoKeypoints, least: int):
+    for image, target in map(dataset.__getitem__, range(len(dataset))):
+        boxes, visible = target["boxes"], target["visibility"] > 0
+        middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+        side = 1.25 * (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True)
+        corner = middle - side / 2
+        rois = [torch.cat([corner, corner + side], 1)]
+        crops = roi_align(image[None], rois, SIZE, sampling_ratio=2, aligned=True)
+        zoom = SIZE / side
+        joints = (target["keypoints"] + 0.5 - corner[:, None]) * zoom[:, None] - 0.5
+        area = target["area"] * zoom[:, 0].square()
+        for kept in (visible.sum(1) >= least).nonzero()[:, 0].tolist():
+            yield crops[kept], joints[kept], visible[kept], area[kept]
+
+
+def draw_pose(
+    axes: Axes, joints: Tensor, skeleton: Skeleton, *, dashed: bool = False, label: str = ""
+) -> None:
+    """Limbs as lines: those of a left joint blue, of a right one vermilion, others black."""
+    for a, b in skeleton.limbs:
+        side = (skeleton.joints[b] + skeleton.joints[a]).partition("left")[1]
+        side = side or (skeleton.joints[b] + skeleton.joints[a]).partition("right")[1]
+        colour = {"left": style.BLUE, "right": style.VERMILION}.get(side, "black")
+        line = {"color": colour, "linewidth": 2, "linestyle": "--" if dashed else "-"}
+        axes.plot(*joints[[a, b]].T.tolist(), **line, label=f"{label}{side or 'middle'}")
+
+
+def show_poses(
+    images: Sequence[Tensor] | Tensor,
+    poses: Sequence[Tensor] | Tensor,
+    titles: Sequence[str],
+    skeleton: Skeleton = STICK,
+    *,
+    title: str,
+    columns: int | None = None,
+) -> Figure:
+    """Pictures with a pose (joints, 2) over each: left limbs blue, right ones vermilion."""
+    figure, cells = grid(
+        list(images), title=title, columns=columns, titles=list(titles), legend_rows=1
+    )
+    for axes, image, joints in zip(cells, images, poses, strict=True):
+        draw_image(axes, 0.35 + 0.65 * image)  # paler
+        draw_pose(axes, joints, skeleton)
+    handles, labels = cells[0].get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    figure.legend(named.values(), named, loc="outside lower center", ncols=3, frameon=False)
+    return style.describe(figure, f"{title}. {len(titles)} pictures: {', '.join(titles)}.")
+
+
+def enlarged(heat: Tensor) -> Tensor:
+    """Maps (..., h, w) of stride 4 as large as the picture: a cell lies around its pixel, 4 times
+    its number, and not to the right of it."""
+    large = heat.clamp(0, 1).repeat_interleave(4, -1).repeat_interleave(4, -2)
+    return F.pad(large, (0, 2, 0, 2))[..., 2:, 2:]
+
+
+def show_answers(
+    images: Tensor, heat: Tensor, truth: Tensor, answers: Mapping[str, Tensor], *, title: str
+) -> Figure:
+    """Pictures with the map (N, h, w) of one joint laid over each, its true place (N, 2), a circle,
+    and the places (N, 2) that are answered."""
+    large = enlarged(heat)[:, None]
+    figure, cells = grid(list(images), title=title, legend_rows=1)
+    for i, axes in enumerate(cells[: len(images)]):
+        draw_image(axes, 0.45 * images[i] + 0.55 * large[i])
+        white = {"markerfacecolor": "none", "markeredgecolor": "white"}
+        axes.plot(*truth[i].tolist(), "o", markersize=13, label="true", **white)
+        for (name, places), marker in zip(answers.items(), "Xs", strict=False):
+            colour = {"X": style.ORANGE, "s": style.SKY}[marker]
+            axes.plot(*places[i].tolist(), marker, color=colour, markersize=7, label=name)
+    handles, labels = cells[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, facecolor="0.6")
+    return style.describe(figure, f"{title}. {len(images)} pictures.")

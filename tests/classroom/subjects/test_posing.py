@@ -1,0 +1,89 @@
+"""People for a pose network: the drawn ones, and crops of photographs in COCO's format."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from cvcourse.classroom.subjects import posing
+from cvcourse.classroom.subjects.posing import COCO, STICK
+from cvcourse.data.real import Coco
+from tests.data.tiny import write_coco, write_coco_keypoints
+
+
+@pytest.mark.parametrize("skeleton", [COCO, STICK])
+def test_skeletons_are_alike_on_both_sides(skeleton):
+    for joint, other in enumerate(skeleton.mirrored):
+        assert skeleton.mirrored[other] == joint
+        assert skeleton.sigmas[joint] == skeleton.sigmas[other]
+        name = skeleton.joints[joint].replace("left", "?").replace("right", "left")
+        assert skeleton.joints[other] == name.replace("?", "right")
+    limbs = {frozenset(limb) for limb in skeleton.limbs}
+    assert limbs == {frozenset(skeleton.mirrored[j] for j in limb) for limb in limbs}
+
+
+def test_sigmas_of_sticks_are_those_of_coco():
+    told = dict(zip(STICK.joints, STICK.sigmas.tolist(), strict=True))
+    assert told["head"] == pytest.approx(0.026)
+    assert told["neck"] == pytest.approx(0.079)
+    assert told["left hand"] == told["right hand"] == pytest.approx(0.062)
+    assert told["right foot"] == pytest.approx(0.089)
+
+
+def test_stick_people():
+    people = posing.stick_people(3, "val")
+    assert people.images.shape == (3, 3, 64, 64)
+    assert people.visible.all()
+
+
+def test_people_of_coco(tmp_path):
+    write_coco(tmp_path, "val2017", (5, 7), [])
+    write_coco_keypoints(tmp_path, "val2017", (5, 7))
+    people = posing.coco_people(tmp_path, "val2017", 1)
+    assert people.images.shape == (1, 3, 64, 64)
+    assert people.visible[0].tolist() == [True, True, False, *[True] * 14]
+    assert people.area.item() == pytest.approx(450 * (64 / 50) ** 2)
+    # the box is (8, 4) to (48, 24): 50 pixels around (28, 14), so from (3, -11)
+    torch.testing.assert_close(
+        people.joints[0, 3], (torch.tensor([16.5, 8.5]) - torch.tensor([3.0, -11])) * 64 / 50 - 0.5
+    )
+    photograph, _ = Coco(tmp_path, masks=False, keep_empty=True)[0]
+    x, y = (people.joints[0, 3] + 0.5).long().tolist()
+    assert (people.images[0, :, y, x] - photograph[:, 8, 16]).abs().max() < 0.1
+    assert (people.images[0, :, :13] == 0).all()  # above the photograph
+    assert len(posing.coco_people(tmp_path, "val2017", 9)[0]) == 2
+
+
+def test_left_limbs_are_blue_and_right_ones_vermilion():
+    people = posing.stick_people(1, "val")
+    figure = posing.show_poses(people.images, people.joints, ["one"], title="A pose")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "middle", "left", "right"
+    ]  # fmt: skip
+    colours = {line.get_label(): line.get_color() for line in figure.axes[0].lines}
+    assert len(set(colours.values())) == 3
+    assert len(figure.axes[0].lines) == len(STICK.limbs)
+    plt.close(figure)
+
+
+def test_a_map_lies_over_its_pixels():
+    heat = torch.zeros(16, 16)
+    heat[3, 5] = 2.0
+    large = posing.enlarged(heat)
+    assert large.shape == (64, 64)
+    rows, columns = large.nonzero().T
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10, 13, 18, 21)  # 12 and 20
+    assert large.max() == 1
+
+
+def test_answers_are_drawn_where_they_are():
+    places = {"coordinates": torch.tensor([[3.0, 4.0]]), "heat maps": torch.tensor([[5.0, 6.0]])}
+    figure = posing.show_answers(
+        torch.rand(1, 3, 64, 64),
+        torch.rand(1, 16, 16),
+        torch.tensor([[7.0, 8.0]]),
+        places,
+        title="x",
+    )
+    found = {line.get_label(): line.get_xydata()[0].tolist() for line in figure.axes[0].lines}
+    assert found == {"true": [7, 8], "coordinates": [3, 4], "heat maps": [5, 6]}
+    plt.close(figure)
