@@ -1,7 +1,8 @@
 """Pictures and what is said of them, for lesson 42b: scenes of two shapes, or COCO's captions."""
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,26 @@ def captioned(run: Run, split: str, *, seed: int) -> Captioned:
     folder = real.find("coco") if run.scale == "full" else None
     if folder and (folder / "train2017").is_dir():
         return coco_captioned(folder, split, count)
-    return captioned_scenes(count, split, seed=seed)
+    scenes = captioned_scenes(count, split, seed=seed)
+    return with_mirror_images(scenes) if split == "train" else scenes
+
+
+def with_mirror_images(scenes: Captioned) -> Captioned:
+    """Four times as many scenes: as they are, mirrored, upside down, and both; said anew."""
+    parts = []
+    for flipped in ((), (-1,), (-2,), (-1, -2)):
+        side = scenes.images.shape[-1]
+        things = [[_moved(thing, flipped, side) for thing in some] for some in scenes.things]
+        parts.append(Captioned(scenes.images.flip(flipped), list(map(said, things)), things))
+    images, captions, things = zip(*parts, strict=True)
+    return Captioned(torch.cat(images), list(chain(*captions)), list(chain(*things)))
+
+
+def _moved(thing: Thing, flipped: tuple[int, ...], side: int) -> Thing:
+    x, y = thing.place
+    return thing._replace(
+        place=(side - x if -1 in flipped else x, side - y if -2 in flipped else y)
+    )
 
 
 def coco_captioned(folder: Path, split: str, count: int) -> Captioned:
@@ -188,15 +208,16 @@ def learn_words(
     steps: int,
     generator: torch.Generator,
 ) -> None:
-    """Train a trunk to tell which words will be said of a picture, in no order: a classification.
+    """Train a trunk to tell which words will be said of a picture, and which neighbours of words
+    ("red disk") that are in one of a hundred captions or more; in no order: a classification.
 
     trunk: images to maps, of which the last is (N, channels, 1, 1).
     """
-    device, words_of = next(trunk.parameters()).device, []
-    for some in data.captions:
-        words_of.append(F.one_hot(encode(some, vocabulary), len(vocabulary)).amax((0, 1)))
-    bags = torch.stack(words_of).float()
-    head = nn.Linear(trunk.out_channels[-1], len(vocabulary))
+    device, place = next(trunk.parameters()).device, _features_of(data, vocabulary)
+    bags = torch.zeros(len(data.captions), len(place))
+    for bag, some in zip(bags, data.captions, strict=True):
+        bag[[place[key] for caption in some for key in _keys(caption) if key in place]] = 1.0
+    head = nn.Linear(trunk.out_channels[-1], len(place))
     model = nn.Sequential(trunk, _Last(), nn.Flatten(), head.to(device))
 
     def loss(model: nn.Module, some: Tensor) -> Tensor:
@@ -205,3 +226,19 @@ def learn_words(
 
     chosen = [torch.randint(len(bags), (32,), generator=generator) for _ in range(steps)]
     fit(model, chosen, loss, steps=steps, lr=3e-3, scheduler=warmup_cosine, live=False)
+
+
+def _keys(caption: str) -> list[tuple[str, ...]]:
+    told = words(caption)
+    return [(word,) for word in told] + list(pairwise(told))
+
+
+def _features_of(data: Captioned, vocabulary: Sequence[str]) -> dict[tuple[str, ...], int]:
+    counts = Counter(key for some in data.captions for caption in some for key in _keys(caption))
+    least = sum(map(len, data.captions)) / 100
+    kept = sorted(
+        key
+        for key, count in counts.items()
+        if (count >= least if len(key) == 2 else key[0] in vocabulary)
+    )
+    return {key: i for i, key in enumerate(kept)}

@@ -112,3 +112,16 @@ def test_captions_of_coco(tmp_path):
     assert data.captions[0] == ("a square beside a triangle", "there is a square and a triangle")
     assert data.things == [[], []]
     assert len(captioning.coco_captioned(tmp_path, "val", 9).images) == 1
+
+
+def test_mirror_images_are_described_anew():
+    scenes = captioning.captioned_scenes(3, "val")
+    four = captioning.with_mirror_images(scenes)
+    assert four.images.shape == (12, 3, 64, 64)
+    assert torch.equal(four.images[3:6], scenes.images.flip(-1))
+    assert torch.equal(four.images[9:], scenes.images.flip((-1, -2)))
+    for captions, things in zip(four.captions, four.things, strict=True):
+        assert all(captioning.facts_right(caption, things) for caption in captions)
+    (x, y), (u, v) = scenes.things[0][0].place, four.things[9][0].place
+    assert (u, v) == (64 - x, 64 - y)
+    assert four.things[3][0].place == (64 - x, y)
