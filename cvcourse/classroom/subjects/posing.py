@@ -154,9 +154,9 @@ def enlarged(heat: Tensor) -> Tensor:
 def show_answers(
     images: Tensor, heat: Tensor, truth: Tensor, answers: Mapping[str, Tensor], *, title: str
 ) -> Figure:
-    """Pictures with the map (N, h, w) of one joint laid over each, its true place (N, 2), a circle,
-    and the places (N, 2) that are answered."""
-    large = enlarged(heat)[:, None]
+    """Pictures with the map (N, h, w) of one joint laid over each, stretched to a maximum of 1; its
+    true place (N, 2), a circle, and the places (N, 2) that are answered."""
+    large = enlarged(heat / heat.amax((1, 2), keepdim=True))[:, None]
     figure, cells = grid(list(images), title=title, legend_rows=1)
     for i, axes in enumerate(cells[: len(images)]):
         draw_image(axes, 0.45 * images[i] + 0.55 * large[i])
@@ -166,5 +166,7 @@ def show_answers(
             colour = {"X": style.ORANGE, "s": style.SKY}[marker]
             axes.plot(*places[i].tolist(), marker, color=colour, markersize=7, label=name)
     handles, labels = cells[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, facecolor="0.6")
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=3, facecolor="0.6", frameon=True
+    )
     return style.describe(figure, f"{title}. {len(images)} pictures.")
