@@ -64,7 +64,7 @@ def test_a_hood_hides_which_way_it_faces(hooded):
 
 
 def test_the_figure_is_painted_along_its_limbs():
-    joints = np.array([[20.0, 20], [20, 40], *[[50, 50]] * 9])
+    joints = np.array([[20.0, 20], [20, 40], *[[45 + k, 50] for k in range(9)]])
     picture = np.zeros((3, 64, 64))
     covered = module._draw(Stream("train", 0, 1), picture, joints, 45.0, True, True)
     assert covered[30, 20] == 1  # the neck
