@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cvcourse.classroom.figures.pictures import draw_image, show_gallery
 from cvcourse.classroom.figures.pieces import paint_pieces
-from cvcourse.classroom.figures.style import WIDTH, describe
+from cvcourse.classroom.figures.style import VERMILION, WIDTH, describe
 from cvcourse.data import pictures
 from cvcourse.metrics import boundary_iou, confusion_matrix, mean_iou
 
@@ -45,16 +45,17 @@ class Nuclei(NamedTuple):
     photograph: Float[Tensor, "3 height width"]
     marks: tuple[tuple[int, int], ...]  # (x, y) of each nucleus
 
-    def tally(self, pieces: Int64[Tensor, "height width"]) -> tuple[int, int, int]:
-        """(found, merged, unmarked): marks alone in their piece, marks that share one, pieces left.
+    def tally(self, pieces: Int64[Tensor, "height width"]) -> tuple[int, int, int, int]:
+        """(found, merged, lost, unmarked): marks alone in their piece, that share one, in none.
 
-        A mark outside all pieces is neither found nor merged.
+        unmarked: pieces without a mark.
         """
         at = torch.tensor([int(pieces[y, x]) for x, y in self.marks])
         inside = at[at > 0]
         sharing = (inside[:, None] == inside).sum(1)
         unmarked = len(pieces[pieces > 0].unique()) - len(inside.unique())
-        return int((sharing == 1).sum()), int((sharing > 1).sum()), unmarked
+        found, merged = int((sharing == 1).sum()), int((sharing > 1).sum())
+        return found, merged, int((at == 0).sum()), unmarked
 
 
 def cells_of(
@@ -266,22 +267,19 @@ def show_nuclei(
     """The photograph with its marks, and beside it the outlines of each method's pieces as well."""
     from skimage.segmentation import find_boundaries
 
-    rows = -(-(len(pieces) + 1) // 3)
-    figure, cells = plt.subplots(rows, 3, figsize=(WIDTH, 2.75 * rows + 0.3), squeeze=False)
-    first, *others = cells.flat
-    draw_image(first, nuclei.photograph)
-    first.plot(*zip(*nuclei.marks, strict=True), "k+", markersize=6)
-    first.set_title(f"{len(nuclei.marks)} nuclei\nmarked by eye (+)")
-    told = []
-    for axes in others[len(pieces) :]:
+    rows = -(-(len(pieces) + 1) // 2)
+    figure, cells = plt.subplots(rows, 2, figsize=(WIDTH, 3.6 * rows + 0.3), squeeze=False)
+    for axes in cells.flat[len(pieces) + 1 :]:
         axes.axis("off")
-    for axes, (name, found) in zip(others, pieces.items(), strict=False):
-        outlined = nuclei.photograph.clone()
-        outlined[:, torch.from_numpy(find_boundaries(found.numpy(), mode="inner"))] = 0
-        draw_image(axes, outlined)
-        axes.plot(*zip(*nuclei.marks, strict=True), "k+", markersize=4)
-        told.append("{} found, {} merged, {} unmarked".format(*nuclei.tally(found)))
-        axes.set_title(f"{name}:\n{told[-1]}", fontsize=9)
+    told = [f"{len(nuclei.marks)} nuclei, marked by eye (+)"]
+    for axes, (name, found) in zip(cells.flat, {"": None, **pieces}.items(), strict=False):
+        shown = nuclei.photograph.clone()
+        if found is not None:
+            shown[:, torch.from_numpy(find_boundaries(found.numpy(), mode="inner"))] = 0
+            counts = "{} found, {} merged, {} lost, {} unmarked".format(*nuclei.tally(found))
+            told.append(f"{name}: {counts}")
+        draw_image(axes, shown)
+        axes.plot(*zip(*nuclei.marks, strict=True), "+", color=VERMILION, markersize=8, mew=2)
+        axes.set_title(told[-1], fontsize=10)
     figure.suptitle(title)
-    listed = "; ".join(f"{name}: {text}" for name, text in zip(pieces, told, strict=True))
-    return describe(figure, f"{title}. {listed}.")
+    return describe(figure, f"{title}. {'; '.join(told)}.")

@@ -4,7 +4,7 @@ An interval over pictures tells how a score could have come out on other picture
 weights. It says nothing of another training: for that, give one value for each training.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -74,6 +74,22 @@ def gains_in_words(ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor) -> str:
     gain, low, high = gain_of_trainings(ours, theirs)
     each = ", ".join(f"{gain:+.3f}" for gain in (_values("ours", ours) - _values("theirs", theirs)))
     return f"{gain:+.3f} ({low:+.3f} to {high:+.3f}): {each}"
+
+
+def trainings_in_words(table: Mapping[str, np.ndarray], ours: str, theirs: str, *keys: str) -> str:
+    """Two rows of a table as `repeated` gives it: for each key both rows, and `gains_in_words`.
+
+    table: values of each training by "ROW: KEY".
+    """
+    lines = []
+    for key in keys:
+        both = [np.asarray(table[f"{row}: {key}"]) for row in (ours, theirs)]
+        told = (
+            f"{row} {values.round(3)}" for row, values in zip((ours, theirs), both, strict=True)
+        )
+        lines.append(f"{key}: {' | '.join(told)}")
+        lines.append(f"   gained, mean (95 % over trainings) and each: {gains_in_words(*both)}")
+    return "\n".join(lines)
 
 
 def verdict_of_gain(ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor) -> str:

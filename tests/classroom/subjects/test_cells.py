@@ -205,10 +205,10 @@ def test_tally_of_marks():
     nuclei = marked_nuclei()
     pieces = torch.zeros(120, 144, dtype=torch.int64)
     (x, y), (u, v), (s, t) = nuclei.marks[:3]
-    assert nuclei.tally(pieces) == (0, 0, 0)
+    assert nuclei.tally(pieces) == (0, 0, 21, 0)
     pieces[y, x], pieces[v, u], pieces[t, s] = 4, 4, 9
     pieces[0, 0] = 2
-    assert nuclei.tally(pieces) == (1, 2, 1)
+    assert nuclei.tally(pieces) == (1, 2, 18, 1)
 
 
 def test_figures_say_what_was_found():
@@ -217,8 +217,8 @@ def test_figures_say_what_was_found():
     x, y = nuclei.marks[0]
     pieces[y - 2 : y + 3, x - 2 : x + 3] = 1
     figure = show_nuclei(nuclei, {"mine": pieces}, title="Nuclei")
-    assert "mine: 1 found, 0 merged, 0 unmarked" in figure.alt_text
-    assert figure.axes[1].get_title() == "mine:\n1 found, 0 merged, 0 unmarked"
+    assert "mine: 1 found, 0 merged, 20 lost, 0 unmarked" in figure.alt_text
+    assert figure.axes[1].get_title() == "mine: 1 found, 0 merged, 20 lost, 0 unmarked"
     assert all(len(axes.get_lines()[0].get_xdata()) == 21 for axes in figure.axes[:2])  # the marks
     images, truth = cell_pictures(2, "val")
     figure = show_cells(

@@ -12,6 +12,7 @@ from cvcourse.classroom.subjects.gains import (
     mean_iou_gain,
     mean_iou_interval,
     times_drawn,
+    trainings_in_words,
     verdict_of_gain,
 )
 from cvcourse.metrics import bootstrap_interval, confusion_matrix
@@ -223,6 +224,13 @@ def test_gains_in_words():
     expected = f"{gain:+.3f} ({low:+.3f} to {high:+.3f}): +0.020, -0.010, +0.050"
     assert gains_in_words(ours, theirs) == expected
     assert expected.startswith("+0.020 (-0.055 to +0.095)")  # 0.02 ± 4.3027 * 0.03 / sqrt(3)
+
+
+def test_two_rows_of_a_table_in_words():
+    table = {"a: F1": np.array([0.5, 0.6004]), "b: F1": np.array([0.25, 0.5]), "b: IoU": None}
+    first, second = trainings_in_words(table, "a", "b", "F1").split("\n")
+    assert first == "F1: a [0.5 0.6] | b [0.25 0.5 ]"
+    assert second.endswith("each: " + gains_in_words(table["a: F1"], table["b: F1"]))
 
 
 def test_verdict_of_a_gain():
