@@ -44,7 +44,7 @@ def show_answers(frames: Tensor, target: dict[str, Tensor], *, title: str | None
     _paint(instances, frames[0], masks, [colour_of(i) for i in range(len(masks))])
     distance.imshow(depth, cmap="viridis_r", vmax=np.quantile(depth, 0.99))
     draw_image(normals, target["normals"][0] / 2 + 0.5)
-    motion.imshow(flow_colours(flow, float(np.quantile(np.hypot(*flow), 0.99))))
+    motion.imshow(flow_colours(flow, float(np.hypot(*flow).max())))
     draw_image(later, frames[1])
     for axes, name in zip(rows.flat, TITLES, strict=True):
         axes.set_title(name)
@@ -57,5 +57,5 @@ def _paint(axes: Axes, image: Tensor, masks: Tensor, colours: Sequence[str]) -> 
     draw_image(axes, image)
     for mask, colour in zip(masks.numpy(), colours, strict=True):
         layer = np.zeros((*mask.shape, 4))
-        layer[mask] = (*to_rgb(colour), 0.75)
+        layer[mask] = (*to_rgb(colour), 1)  # opaque: what is below would change the colour
         axes.imshow(layer, extent=(0, mask.shape[1], mask.shape[0], 0))
