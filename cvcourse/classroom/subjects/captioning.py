@@ -13,10 +13,9 @@ from torch.nn import functional as F
 from cvcourse.classroom.device import fewer
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.asking import Thing, things_of
-from cvcourse.classroom.subjects.detecting import SHAPES, shape_scenes
+from cvcourse.classroom.subjects.detecting import SHAPES, coco_to_learn_from, shape_scenes
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.fit import fit, warmup_cosine
-from cvcourse.data import real
 from cvcourse.data.captions import relations, words
 from cvcourse.data.real import CocoCaptions
 from cvcourse.data.scenes.surfaces import COLORS
@@ -40,8 +39,7 @@ def captioned(run: Run, split: str, *, seed: int) -> Captioned:
     """
     sizes = {"train": run.pick(small=3000, full=10_000), "val": 200}
     count = fewer(sizes.get(split, run.pick(small=300, full=1000)), 40)
-    folder = real.find("coco") if run.scale == "full" else None
-    if folder and (folder / "train2017").is_dir():
+    if run.scale == "full" and (folder := coco_to_learn_from()):
         return coco_captioned(folder, split, count)
     scenes = captioned_scenes(count, split, seed=seed)
     return with_mirror_images(scenes) if split == "train" else scenes
@@ -71,8 +69,7 @@ def coco_captioned(folder: Path, split: str, count: int) -> Captioned:
     dataset = CocoCaptions(folder, "train2017" if split == "train" else "val2017")
     tenth = -(-len(dataset) // 10)
     start, stop = {"train": (0, None), "val": (0, tenth), "test": (tenth, None)}[split]
-    chosen = list(range(len(dataset)))[start:stop][:count]
-    pairs = [dataset[i] for i in chosen]
+    pairs = [dataset[i] for i in range(len(dataset))[start:stop][:count]]
     images = [F.interpolate(image[None], (64, 64), mode="area")[0] for image, _ in pairs]
     captions = [
         tuple(" ".join(words(caption.lower())[:16]) for caption in target["captions"])
@@ -89,10 +86,7 @@ def captioned_scenes(count: int, split: str = "train", *, seed: int = 0) -> Capt
     options = {"size": 64, "objects": 2, "placement": "apart", "scale": (0.3, 0.45)}
     options |= {"background": "plain", "texture": 0.5}
     scenes = shape_scenes(2 * count + 20, split, seed=seed, **options)
-    full = (
-        pair for pair in map(scenes.__getitem__, range(len(scenes))) if len(pair[1]["labels"]) == 2
-    )
-    pairs = list(islice(full, count))
+    pairs = list(islice((pair for pair in scenes if len(pair[1]["labels"]) == 2), count))
     things = [things_of(target) for _, target in pairs]
     return Captioned(torch.stack([image for image, _ in pairs]), list(map(said, things)), things)
 
@@ -158,9 +152,7 @@ def facts_right(caption: str, things: Sequence[Thing]) -> bool:
 
 def vocabulary_of(captions: Sequence[Sequence[str]], *, least: int = 1) -> tuple[str, ...]:
     """PADDING, START, END, UNKNOWN, and each word that is said `least` times or more, sorted."""
-    counts: dict[str, int] = {}
-    for word in (word for some in captions for caption in some for word in words(caption)):
-        counts[word] = counts.get(word, 0) + 1
+    counts = Counter(word for some in captions for caption in some for word in words(caption))
     kept = sorted(word for word, count in counts.items() if count >= least)
     return (PADDING, START, END, UNKNOWN, *kept)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -212,6 +213,12 @@ def scene_data(
     )
 
 
+def coco_to_learn_from() -> Path | None:
+    """COCO's folder, if its training pictures are there as well."""
+    folder = real.find("coco")
+    return folder if folder and (folder / "train2017").is_dir() else None
+
+
 def _photographs(keys: tuple[str, ...], held_out: int = 500) -> DetectionData | None:
     """Pascal VOC or COCO, if there."""
     masks = "masks" in keys
@@ -219,7 +226,7 @@ def _photographs(keys: tuple[str, ...], held_out: int = 500) -> DetectionData | 
         folder = voc / "VOCdevkit" / "VOC2012"
         reader = real.VocSegmentation if masks else real.VocDetection
         name, train, test = "Pascal VOC 2012", reader(folder, "train"), reader(folder, "val")
-    elif (coco := real.find("coco")) and (coco / "train2017").is_dir():
+    elif coco := coco_to_learn_from():
         name, train, test = "COCO 2017", real.Coco(coco, "train2017"), real.Coco(coco, "val2017")
     else:
         return None

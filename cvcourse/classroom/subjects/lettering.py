@@ -272,7 +272,7 @@ def letters_found(
 
     finder: from a grey picture to a threshold, or one for each pixel; letters are brighter by
     `contrast` than their photograph, of which the brightness is halved.
-    """  # fmt: skip
+    """
     shares = []
     for number in range(count):
         face = FACES["test"][number % len(FACES["test"])]

@@ -15,13 +15,14 @@ from cvcourse.classroom.device import fewer
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.figures.pictures import draw_image, grid
 from cvcourse.classroom.run import Run
-from cvcourse.data import real
+from cvcourse.classroom.subjects.detecting import coco_to_learn_from
 from cvcourse.data import stick_figures as sticks
 from cvcourse.data.real import CocoKeypoints
 from cvcourse.metrics.object_keypoint_similarity import COCO_SIGMAS
 from cvcourse.ops import roi_align
 
 SIZE = 64  # pixels, of each picture
+SIDES = {"left": style.BLUE, "right": style.VERMILION}
 
 
 class Skeleton(NamedTuple):
@@ -69,8 +70,7 @@ def people(run: Run, split: str, *, seed: int) -> tuple[People, Skeleton]:
     """
     sizes = {"train": run.pick(small=1500, full=10_000), "val": 200}
     count = fewer(sizes.get(split, run.pick(small=300, full=1000)), 40)
-    folder = real.find("coco") if run.scale == "full" else None
-    if folder and (folder / "train2017").is_dir():
+    if run.scale == "full" and (folder := coco_to_learn_from()):
         part = "train2017" if split == "train" else "val2017"
         return coco_people(folder, part, count), COCO
     return stick_people(count, split, seed=seed), STICK
@@ -96,7 +96,7 @@ def coco_people(folder: Path, split: str, count: int, *, least: int = 6) -> Peop
 
 
 def _crops(dataset: CocoKeypoints, least: int):
-    for image, target in map(dataset.__getitem__, range(len(dataset))):
+    for image, target in dataset:
         boxes, visible = target["boxes"], target["visibility"] > 0
         middle = (boxes[:, :2] + boxes[:, 2:]) / 2
         side = 1.25 * (boxes[:, 2:] - boxes[:, :2]).amax(1, keepdim=True)
@@ -110,16 +110,12 @@ def _crops(dataset: CocoKeypoints, least: int):
             yield crops[kept], joints[kept], visible[kept], area[kept]
 
 
-def draw_pose(
-    axes: Axes, joints: Tensor, skeleton: Skeleton, *, dashed: bool = False, label: str = ""
-) -> None:
+def draw_pose(axes: Axes, joints: Tensor, skeleton: Skeleton) -> None:
     """Limbs as lines: those of a left joint blue, of a right one vermilion, others black."""
     for a, b in skeleton.limbs:
-        side = (skeleton.joints[b] + skeleton.joints[a]).partition("left")[1]
-        side = side or (skeleton.joints[b] + skeleton.joints[a]).partition("right")[1]
-        colour = {"left": style.BLUE, "right": style.VERMILION}.get(side, "black")
-        line = {"color": colour, "linewidth": 2, "linestyle": "--" if dashed else "-"}
-        axes.plot(*joints[[a, b]].T.tolist(), **line, label=f"{label}{side or 'middle'}")
+        ends = skeleton.joints[a] + skeleton.joints[b]
+        side = next((side for side in SIDES if side in ends), "middle")
+        axes.plot(*joints[[a, b]].T.tolist(), color=SIDES.get(side, "black"), lw=2, label=side)
 
 
 def show_poses(
