@@ -162,10 +162,12 @@ class Run:
 
         What else the machine does decides over clocks, so they fail no lesson.
         """
-        if lower < than:
-            self.claim(sentence, lower=lower, than=than)
+        numbers = _numbers(lower=lower, than=than)
+        if numbers["lower"] < numbers["than"]:
+            self.claim(sentence, **numbers)
         else:
-            self.skip(sentence, f"by this clock {_show(lower)} is not below {_show(than)}")
+            shown = [_show(number) for number in numbers.values()]
+            self.skip(sentence, "by this clock {} is not below {}".format(*shown))
 
     def usual_duration(self, minutes: float | None) -> str:
         """How long the lesson takes, in words: as measured by its author, or as recorded here."""

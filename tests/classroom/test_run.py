@@ -175,11 +175,13 @@ class TestSkip:
 
     def test_of_time(self, run, capsys):
         run.claim_of_time("a is quicker", lower=1.5, than=2.0)
-        run.claim_of_time("b is quicker", lower=2.5, than=2.0)
+        run.claim_of_time("b is quicker", lower=2.5, than=2)
+        run.claim_of_time("c is quicker", lower=np.float32(3), than=np.int64(2))
         told = capsys.readouterr().out
         assert "✓ a is quicker: 1.5 < 2" in told
         assert "– skipped, by this clock 2.5 is not below 2: b is quicker" in told
-        assert [claim["holds"] for claim in run.claims] == [True, None]
+        assert "– skipped, by this clock 3 is not below 2: c is quicker" in told
+        assert [claim["holds"] for claim in run.claims] == [True, None, None]
 
     def test_needs_a_reason(self, run):
         with pytest.raises(ValueError, match="reason must say why"):
