@@ -12,6 +12,7 @@ from pathlib import Path
 
 import benchmarks
 from benchmarks.harness import Case, Row, compare
+from benchmarks.table import HEAD, table_row
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LIBRARIES = [
@@ -24,9 +25,6 @@ LIBRARIES = [
     "scikit-image",
     "scikit-learn",
 ]
-HEAD = """\
-| function | sizes | peer | peer ms | ours ms | peer / ours | wanted | peer MB | ours MB |
-|---|---|---|---:|---:|---:|---:|---:|---:|"""
 
 
 def main() -> None:
@@ -64,27 +62,6 @@ def _all_cases() -> list[Case]:
     return [case for module in modules for case in module.cases()]
 
 
-def table_row(row: Row) -> str:
-    wanted = row.case.target.get(row.peer)
-    cells = [
-        row.case.name,
-        row.case.sizes,
-        row.peer + (" *" if row.peer in row.case.different else ""),
-        _milliseconds(row.peer_quartiles),
-        _milliseconds(row.ours_quartiles),
-        f"{row.ratio:.3g}x",
-        "" if wanted is None else f"{wanted:g}x" + (" **short**" if row.ratio < wanted else ""),
-        f"{row.peer_mb:.0f}",
-        f"{row.ours_mb:.0f}",
-    ]
-    return "| " + " | ".join(cells) + " |"
-
-
-def _milliseconds(quartiles: tuple[float, float, float]) -> str:
-    low, median, high = (f"{ms:.3g}" if ms < 100 else f"{ms:.0f}" for ms in quartiles)
-    return f"{median} ({low}–{high})"
-
-
 def _report(rows: list[Row], threads: int, load_before: float) -> str:
     return f"""\
 # Our functions beside the well-known libraries'
@@ -96,14 +73,18 @@ Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isofo
 - Versions: Python {platform.python_version()}, {_versions()}.
 - Load average of the machine: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after
   (this run alone makes it about {threads}; with more, distrust times at several threads).
-- Median (quartiles) of alternating runs in one process, 3 to 100 rounds; of a loss, forward and
+- ms: median (quartiles) of alternating runs in one process, 6 to 100 rounds; of a loss, forward and
   backward.
+- peer / ours: median of the rounds' ratios (its 95 % interval, which tells of this run: on another
+  day, or another machine, the ratio may be a different one). Ours is faster or slower where that
+  interval says so; parity where it does not.
 - Value and gradient were checked before timing, except for peers marked *, which measure another
   quantity.
 - MB: what one call adds to the resident memory at its peak.
 - A peer with "its formula" or "its algorithm" was written from its publication, because the library
   cannot be installed beside this package without torchvision.
-- wanted: the least ratio that this project set itself; empty where it set none.
+- wanted: the least ratio that this project set itself, short where the whole interval lies below;
+  empty where it set none.
 
 {HEAD}
 {chr(10).join(table_row(row) for row in rows)}

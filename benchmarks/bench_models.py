@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from benchmarks.__main__ import HEAD, cpu, table_row
+from benchmarks.__main__ import cpu
 from benchmarks.harness import Case, compare
+from benchmarks.table import HEAD, table_row
 from cvcourse.models import (
     FCOS,
     FasterRCNN,

@@ -4,9 +4,10 @@ A `bench_*.py` module offers `cases()`, which yields `Case` objects. `compare(ca
 
 1. builds the inputs, runs ours and every peer once, and raises if a value or a gradient differs
    (a peer named in `different` measures another quantity: it is timed, marked *, and not checked);
-2. runs ours and the peers in turn, in one process, round after round, so that whatever else the
-   machine does hits all of them alike;
-3. reports the median and the quartiles of each, and the ratio of medians: peer over ours;
+2. runs ours and the peers in turn, in one process, round after round, each in another order, so
+   that whatever else the machine does hits all of them alike;
+3. reports the median and the quartiles of each, and of the rounds' ratios, peer over ours, the
+   median and its 95 % interval;
 4. reports how much resident memory one call of each adds at its peak (Linux only, else nan).
 
     def cases():
@@ -27,15 +28,18 @@ published algorithm, and say so in their name: "torchvision (its formula)".
 import ctypes
 import gc
 import math
+import random
 import statistics
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+LEAST_ROUNDS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +65,15 @@ class Row:
     peer: str
     ours_quartiles: tuple[float, float, float]
     peer_quartiles: tuple[float, float, float]
+    ratio: float  # median over the rounds of peer / ours
+    interval: tuple[float, float]  # of that median, 95 %
     ours_mb: float
     peer_mb: float
     rounds: int
 
-    @property
-    def ratio(self) -> float:
-        return self.peer_quartiles[1] / self.ours_quartiles[1]
-
 
 def compare(case: Case, *, threads: int = 2, seconds: float = 10.0, rounds: int = 100) -> list[Row]:
-    """One row per peer, from at most `rounds` rounds and (unless three take longer) `seconds`."""
+    """One row per peer, from at most `rounds` rounds and (unless six take longer) `seconds`."""
     functions = {"ours": case.ours, **case.peers}
     with _threads(threads):
         torch.manual_seed(0)
@@ -79,25 +81,45 @@ def compare(case: Case, *, threads: int = 2, seconds: float = 10.0, rounds: int 
         _check(case, inputs)
         memory = {name: _peak_mb(f, inputs) for name, f in functions.items()}
         times: dict[str, list[float]] = {name: [] for name in functions}
-        start = time.perf_counter()
+        order, start = random.Random(0), time.perf_counter()
         for done in range(rounds):
-            if done >= 3 and time.perf_counter() - start > seconds:
+            if done >= LEAST_ROUNDS and time.perf_counter() - start > seconds:
                 break
-            for name, f in functions.items():
-                times[name].append(_milliseconds(f, inputs))
+            for name in order.sample(list(functions), len(functions)):
+                times[name].append(_milliseconds(functions[name], inputs))
     quartiles = {name: tuple(statistics.quantiles(ms, n=4)) for name, ms in times.items()}
+    ratios = {
+        peer: [p / o for p, o in zip(times[peer], times["ours"], strict=True)]
+        for peer in case.peers
+    }
     return [
         Row(
             case=case,
             peer=peer,
             ours_quartiles=quartiles["ours"],
             peer_quartiles=quartiles[peer],
+            ratio=statistics.median(ratios[peer]),
+            interval=median_interval(ratios[peer]),
             ours_mb=memory["ours"],
             peer_mb=memory[peer],
             rounds=len(times[peer]),
         )
         for peer in case.peers
     ]
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """The two of `values` that have the true median between them, with 95 % certainty at least.
+
+    Whatever their distribution, each of n independent values lies below its median as a coin falls.
+    Fewer than six cannot be as certain: those give the smallest and the largest.
+    """
+    n, values = len(values), sorted(values)
+    outside, missed = 0, 2 / 2**n  # values to leave out at either end, and how often that misses
+    while missed + 2 * math.comb(n, outside + 1) / 2**n <= 0.05:
+        outside += 1
+        missed += 2 * math.comb(n, outside) / 2**n
+    return values[outside], values[n - 1 - outside]
 
 
 def run(f: Callable, inputs: tuple) -> tuple[object, tuple[Tensor, ...]]:
