@@ -29,18 +29,22 @@ def clip_flow(frames: list[Canvas], places: list[Place]) -> dict[str, Tensor]:
 def _flow(before: Canvas, after: Canvas, step: Place) -> tuple[np.ndarray, np.ndarray]:
     size, focal, centre, ids = before.size, before.focal, before.size / 2, before.ids
     x, y = pixel_grid(size)
-    u, v = carry_wall(before.wall, step, (x - centre) / focal, (y - centre) / focal)
-    goal = np.stack([u, v]) * focal + centre  # (2, H, W), where each pixel goes
+    goal = np.stack(carry_wall(before.wall, step, (x - centre) / focal, (y - centre) / focal))
+    goal *= focal
+    goal += centre  # (2, H, W), where each pixel goes
     poses = zip((pose for _, pose in before.objects), after.objects, strict=True)
     for number, (pose, (_, next_pose)) in enumerate(poses, 1):
         rows, columns = np.nonzero(ids == number)
         goal[:, rows, columns] = carry_object(pose, next_pose, columns + 0.5, rows + 0.5)
     occluded = ((goal < 0) | (goal >= size)).any(0)
     for number, (thing, pose) in enumerate(after.objects, 1):
-        reach = np.abs(goal - np.array([pose.x, pose.y])[:, None, None]).max(0) < pose.radius + 1
-        near = np.nonzero(reach & (ids < number))  # behind this object, and maybe under it
-        place = object_coordinates(pose, *goal[:, *near].astype(np.float32))
-        occluded[near] |= distance(thing, *place) <= 0
+        reach = pose.radius + 1
+        near = ids < number  # behind this object, and maybe under it
+        near &= np.abs(goal[0] - pose.x) < reach
+        near &= np.abs(goal[1] - pose.y) < reach
+        there = np.nonzero(near)
+        place = object_coordinates(pose, *goal[:, *there].astype(np.float32))
+        occluded[there] |= distance(thing, *place) <= 0
     goal[0] -= x
     goal[1] -= y
     return goal, occluded

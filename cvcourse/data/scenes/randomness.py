@@ -35,7 +35,11 @@ class Stream:
         count = int(np.prod(shape))
         raw = self._raw(-(-count // 2))  # eight bytes give two sums
         low_bytes = np.uint64(0x00FF00FF00FF00FF)
-        pairs = ((raw & low_bytes) + ((raw >> np.uint64(8)) & low_bytes)).view(np.uint16)
+        high = raw >> np.uint64(8)
+        high &= low_bytes
+        raw &= low_bytes
+        raw += high
+        pairs = raw.view(np.uint16)
         sums = (pairs[0::2] + pairs[1::2])[:count].astype(np.float32)
         mean, deviation = _IRWIN_HALL
         sums -= mean

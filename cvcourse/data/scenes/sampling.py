@@ -8,26 +8,30 @@ def look_up(grid: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     side = grid.shape[0]
     column = np.clip((x + 1) * (side / 2) - 0.5, 0, side - 1.001)
     row = np.clip((y + 1) * (side / 2) - 0.5, 0, side - 1.001)
-    j, i = column.astype(np.int32), row.astype(np.int32)
-    column -= j
-    row -= i
-    corner, flat = i * side + j, grid.ravel()
-    top = flat[corner] + column * (flat[corner + 1] - flat[corner])
-    bottom = flat[corner + side] + column * (flat[corner + side + 1] - flat[corner + side])
-    return top + row * (bottom - top)
+    return _between(grid, *_split(row), *_split(column))
 
 
 def look_up_mirrored(picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Bilinear values (3, h, w) of a (3, H, W) picture at positions in pixels, mirrored outside."""
     height, width = picture.shape[1:]
-    column, row = _mirror(x - 0.5, width), _mirror(y - 0.5, height)
-    j, i = column.astype(np.int32), row.astype(np.int32)
-    column -= j
-    row -= i
-    corner, flat = i * width + j, picture.reshape(3, -1)
-    top = flat[:, corner] + column * (flat[:, corner + 1] - flat[:, corner])
-    corner += width
-    bottom = flat[:, corner] + column * (flat[:, corner + 1] - flat[:, corner])
+    i, row = _split(_mirror(y - 0.5, height))
+    j, column = _split(_mirror(x - 0.5, width))
+    return np.stack([_between(plane, i, row, j, column) for plane in picture])
+
+
+def _split(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The whole pixels before positions of 0 or more, and what is left of a pixel."""
+    whole = position.astype(np.intp)
+    return whole, position - whole.astype(position.dtype)
+
+
+def _between(plane: np.ndarray, i, row, j, column) -> np.ndarray:
+    """Values of a plane (H, W) at `row` and `column` parts of a pixel behind its pixels (i, j)."""
+    width, flat = plane.shape[1], plane.reshape(-1)
+    corner = i * width + j
+    here, right, below, opposite = (flat.take(corner + n) for n in (0, 1, width, width + 1))
+    top = here + column * (right - here)
+    bottom = below + column * (opposite - below)
     return top + row * (bottom - top)
 
 
