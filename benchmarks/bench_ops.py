@@ -270,18 +270,19 @@ def peer_encode(boxes: Tensor, anchors: Tensor) -> Tensor:
     left, top, right, bottom = (anchors[:, i].unsqueeze(1) for i in range(4))
     width, height = right - left, bottom - top
     x, y = left + 0.5 * width, top + 0.5 * height
-    dx = (x1 + 0.5 * (x2 - x1) - x) / width
-    dy = (y1 + 0.5 * (y2 - y1) - y) / height
-    dw = torch.log((x2 - x1) / width)
-    dh = torch.log((y2 - y1) / height)
+    wx, wy, ww, wh = torch.ones(4)
+    dx = wx * (x1 + 0.5 * (x2 - x1) - x) / width
+    dy = wy * (y1 + 0.5 * (y2 - y1) - y) / height
+    dw = ww * torch.log((x2 - x1) / width)
+    dh = wh * torch.log((y2 - y1) / height)
     return torch.cat((dx, dy, dw, dh), dim=1)
 
 
 def peer_decode(deltas: Tensor, anchors: Tensor) -> Tensor:
     width, height = anchors[:, 2] - anchors[:, 0], anchors[:, 3] - anchors[:, 1]
     x, y = anchors[:, 0] + 0.5 * width, anchors[:, 1] + 0.5 * height
-    dx, dy = deltas[:, 0::4], deltas[:, 1::4]
-    dw, dh = (deltas[:, i::4].clamp(max=4.135166556742356) for i in (2, 3))
+    dx, dy, dw, dh = (deltas[:, i::4] / 1.0 for i in range(4))  # the weights
+    dw, dh = (x.clamp(max=4.135166556742356) for x in (dw, dh))
     x, y = dx * width[:, None] + x[:, None], dy * height[:, None] + y[:, None]
     half_width = 0.5 * torch.exp(dw) * width[:, None]
     half_height = 0.5 * torch.exp(dh) * height[:, None]

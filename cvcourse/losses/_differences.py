@@ -1,9 +1,16 @@
 """Forward differences of images and what becomes of them."""
 
+import math
+from functools import partial
+
+import torch
 from torch import Tensor
 
 from cvcourse.losses._checks import check_floating
 from cvcourse.losses._reduce import reduce_loss
+from cvcourse.ops._pieces import in_pieces
+
+AXES = (-1, -2)
 
 
 def check_images(name: str, x: Tensor) -> None:
@@ -18,17 +25,35 @@ def variation(x: Tensor, p: int, reduction: str, valid: Tensor | None = None) ->
 
     "mean" adds the means of the two, "sum" and "none" (B,) their sums.
     """
-    total = 0.0
-    for dim in (-1, -2):
+    batches = (x,) if valid is None else (x, valid)
+    sums = in_pieces(partial(_sums, p), *batches)
+    if reduction != "mean":
+        return reduce_loss(sums.sum(1), reduction)
+    return sum(sums[:, i].sum() / _count(x, dim, valid) for i, dim in enumerate(AXES))
+
+
+def _sums(p: int, x: Tensor, valid: Tensor | None = None) -> Tensor:
+    """(B, 2): of each image, to the next column and to the next row."""
+    sums = []
+    for dim in AXES:
         difference = x.diff(dim=dim)
         error = difference.abs() if p == 1 else difference.square()
-        count = None
         if valid is not None:
-            size = difference.shape[dim]
-            pair = valid.narrow(dim, 0, size) & valid.narrow(dim, valid.shape[dim] - size, size)
-            pair = pair.expand_as(error)
-            error, count = error * pair, pair.sum()
-        if reduction == "none":
-            error = error.flatten(1).sum(1)
-        total = total + reduce_loss(error, reduction, count)
-    return total
+            error = error * _pairs(valid, dim)
+        sums.append(error.flatten(1).sum(1))
+    return torch.stack(sums, dim=1)
+
+
+def _count(x: Tensor, dim: int, valid: Tensor | None) -> Tensor | int:
+    """Number of differences that count, 1 at least."""
+    shape = list(x.shape)
+    shape[dim] = max(0, shape[dim] - 1)
+    if valid is None:
+        return max(1, math.prod(shape))
+    return _pairs(valid, dim).expand(shape).sum().clamp(min=1)
+
+
+def _pairs(valid: Tensor, dim: int) -> Tensor:
+    """Where a pixel and the next one are both valid."""
+    size = max(0, valid.shape[dim] - 1)
+    return valid.narrow(dim, 0, size) & valid.narrow(dim, valid.shape[dim] - size, size)

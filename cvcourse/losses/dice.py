@@ -136,10 +136,11 @@ def _multiclass_sums(logits: Tensor, target: Tensor, ignore_index: int | None) -
         ignored = is_ignored(t, ignore_index)
         p, t = p.masked_fill(ignored[:, None], 0), t.masked_fill(ignored, 0)
         weight = weight.masked_fill(ignored, 0)
+    predicted = p.sum(2).to(accumulator(p)).sum(0)
     of_target = p.gather(1, t[:, None])  # (B, 1, P)
-    zeros = p.new_zeros(p.shape[1], dtype=accumulator(p))
+    zeros = torch.zeros_like(predicted)
     return [
         zeros.index_add(0, t.flatten(), of_target.flatten().to(zeros.dtype)),
-        p.sum((0, 2), dtype=zeros.dtype),
+        predicted,
         zeros.index_add(0, t.flatten(), weight.flatten().to(zeros.dtype)),
     ]

@@ -7,6 +7,7 @@ from torch import Tensor
 from cvcourse.losses._checks import REDUCTIONS, check_choice
 from cvcourse.losses._differences import check_images, variation
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
+from cvcourse.ops._pieces import in_pieces
 
 
 def total_variation(
@@ -62,9 +63,15 @@ def edge_aware_smoothness_loss(
     expected = (len(image), 1, *image.shape[-2:])
     if image.ndim != 4 or depth.shape != expected:
         raise ValueError(f"depth must have shape {expected}, got {tuple(depth.shape)}")
-    depth, image = at_least_float32(depth), at_least_float32(image)
+    each = in_pieces(_edge_aware_change, at_least_float32(depth), at_least_float32(image))
+    return reduce_loss(each, "mean")
+
+
+def _edge_aware_change(depth: Tensor, image: Tensor) -> Tensor:
+    """The loss of each picture: (B,)."""
     total = 0.0
     for dim in (-1, -2):
         edge = image.diff(dim=dim).abs().mean(1, keepdim=True)
-        total = total + reduce_loss(depth.diff(dim=dim).abs() * torch.exp(-edge), "mean")
+        change = (depth.diff(dim=dim).abs() * torch.exp(-edge)).flatten(1)
+        total = total + change.sum(1) / max(1, change.shape[1])
     return total

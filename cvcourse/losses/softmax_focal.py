@@ -1,6 +1,7 @@
 """Focal loss on mutually exclusive classes."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,7 @@ from cvcourse.losses._checks import (
     check_values,
 )
 from cvcourse.losses._reduce import at_least_float32, reduce_loss
+from cvcourse.ops._pieces import in_pieces
 
 _NO_LABEL = torch.iinfo(torch.int64).min  # cross_entropy always ignores one index; so none is
 
@@ -57,7 +59,8 @@ def softmax_focal_loss(
     logits, target = at_least_float32(logits), target.long()
     check_values("target", target, logits.shape[1] - 1, ignore_index)
     ignored = _NO_LABEL if ignore_index is None else ignore_index
-    ce = F.cross_entropy(logits, target, ignore_index=ignored, reduction="none")
+    cross_entropy = partial(F.cross_entropy, ignore_index=ignored, reduction="none")
+    ce = in_pieces(cross_entropy, logits, target)
     miss = -torch.expm1(-ce)  # 1 - p_t without cancellation
     # A power below 1 has an infinite slope at 0, where saturated logits end: stay just above.
     loss = miss.clamp(min=torch.finfo(ce.dtype).tiny) ** gamma * ce

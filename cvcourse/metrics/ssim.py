@@ -1,5 +1,7 @@
 """Structural similarity: luminance, contrast and structure compared in a sliding window."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -8,6 +10,7 @@ from torch import Tensor
 from cvcourse.metrics._checks import check_choice, check_floating, check_positive, check_same_shape
 from cvcourse.metrics._precision import at_least_float32
 from cvcourse.ops._checks import is_plain
+from cvcourse.ops._pieces import in_pieces
 
 
 def ssim(
@@ -49,26 +52,31 @@ def ssim(
     check_choice("padding", padding, ("valid", "same"))
     check_choice("reduction", reduction, ("mean", "none", "map"))
     _check_size(preds, window_size, padding)
-    x, y = at_least_float32(preds, target)
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    options = {"size": window_size, "sigma": sigma, "padding": padding, "c1": c1, "c2": c2}
+    values = in_pieces(partial(_similarity, **options), *at_least_float32(preds, target))
+    if reduction == "map":
+        return values
+    return values.mean() if reduction == "mean" else values.mean((1, 2, 3))
 
+
+def _similarity(
+    x: Tensor, y: Tensor, *, size: int, sigma: float, padding: str, c1: float, c2: float
+) -> Tensor:
     if padding == "same":
-        x, y = (F.pad(image, [window_size // 2] * 4, mode="reflect") for image in (x, y))
+        x, y = (F.pad(image, [size // 2] * 4, mode="reflect") for image in (x, y))
     # (Co)variances are those of any shifted picture; without its mean their digits do not cancel.
     shift_x, shift_y = (image.detach().mean((2, 3), keepdim=True) for image in (x, y))
     x, y = x - shift_x, y - shift_y
     with torch.autocast(x.device.type, enabled=False):
         moments = torch.cat([x, y, x * x + y * y, x * y], dim=1)  # (B, 4C, H, W)
-        moments = _blur(moments, window_size, sigma)  # (B, 4C, H', W')
+        moments = _blur(moments, size, sigma)  # (B, 4C, H', W')
     mean_x, mean_y, square, product = moments.chunk(4, dim=1)
     variances = square - (mean_x**2 + mean_y**2)
     structure = (2 * (product - mean_x * mean_y) + c2) / (variances + c2)
     mean_x, mean_y = mean_x + shift_x, mean_y + shift_y
     luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    values = luminance * structure
-    if reduction == "map":
-        return values
-    return values.mean() if reduction == "mean" else values.mean((1, 2, 3))
+    return luminance * structure
 
 
 def _blur(x: Tensor, size: int, sigma: float) -> Tensor:
@@ -79,7 +87,8 @@ def _blur(x: Tensor, size: int, sigma: float) -> Tensor:
     window = torch.softmax(-((distance / sigma) ** 2) / 2, dim=0)
     channels = x.shape[1]
     x = F.conv2d(x, window.view(1, 1, size, 1).expand(channels, -1, -1, -1), groups=channels)
-    return F.conv2d(x, window.view(1, 1, 1, size).expand(channels, -1, -1, -1), groups=channels)
+    x = F.conv2d(x, window.view(1, 1, 1, size).expand(channels, -1, -1, -1), groups=channels)
+    return x.contiguous()  # whole rows again, for what comes after
 
 
 def _check_size(images: Tensor, window_size: int, padding: str) -> None:

@@ -73,16 +73,23 @@ def decode_boxes(
     x_a, y_a, width_a, height_a = _centre_and_size(anchors)
     x = dx / wx * width_a + x_a
     y = dy / wy * height_a + y_a
-    half_width = torch.exp((dw / ww).clamp(max=clip)) * width_a / 2
-    half_height = torch.exp((dh / wh).clamp(max=clip)) * height_a / 2
-    corners = (x - half_width, y - half_height, x + half_width, y + half_height)
+    width = torch.exp((dw / ww).clamp(max=clip)) * width_a
+    height = torch.exp((dh / wh).clamp(max=clip)) * height_a
+    corners = [
+        _step(c, size, half) for half in (-0.5, 0.5) for c, size in ((x, width), (y, height))
+    ]
     return torch.stack(corners, dim=-1)
 
 
 def _centre_and_size(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     x1, y1, x2, y2 = boxes.unbind(-1)
     width, height = x2 - x1, y2 - y1
-    return x1 + width / 2, y1 + height / 2, width, height
+    return _step(x1, width, 0.5), _step(y1, height, 0.5), width, height
+
+
+def _step(start: Tensor, size: Tensor, share: float) -> Tensor:
+    """start + share * size, in one pass."""
+    return torch.add(start, size, alpha=share)
 
 
 def _four_weights(weights: Sequence[float]) -> Sequence[float]:
