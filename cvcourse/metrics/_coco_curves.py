@@ -49,9 +49,11 @@ def mean_of_defined(values: np.ndarray) -> float:
 
 def interpolated(tp: np.ndarray, fp: np.ndarray, positives: int) -> np.ndarray:
     """(T, 101): the best precision at each recall or beyond it, 0 where it is not reached."""
-    tp, fp = tp.cumsum(1, dtype=np.float64), fp.cumsum(1, dtype=np.float64)
-    precision = tp / (fp + tp + np.spacing(1))
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    tp, seen = tp.cumsum(1, dtype=np.float64), fp.cumsum(1, dtype=np.float64)
+    seen += tp
+    seen += np.spacing(1)
+    best = np.divide(tp, seen, out=seen)
+    best = np.maximum.accumulate(best[:, ::-1], axis=1)[:, ::-1]
     best = np.hstack([best, np.zeros((len(best), 1))])
-    recall = tp / positives
+    recall = np.divide(tp, positives, out=tp)
     return np.stack([b[np.searchsorted(r, RECALLS)] for b, r in zip(best, recall, strict=True)])

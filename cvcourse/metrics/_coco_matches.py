@@ -7,7 +7,7 @@ import numpy as np
 
 from cvcourse.metrics._checks import check_choice
 from cvcourse.metrics._coco_data import Images, Instances, read_detections, read_targets
-from cvcourse.metrics._coco_matching import greedy_matches, overlapping_pairs
+from cvcourse.metrics._coco_matching import greedy_matches
 from cvcourse.ops.box_convert import FORMATS
 
 ALL_AREAS = (0, 1e10)
@@ -21,7 +21,16 @@ class Matches(NamedTuple):
     rank: np.ndarray  # (N,) place by score in image and class
     hit: np.ndarray  # (N, A, T) bool, for each range of areas and IoU threshold
     false_alarm: np.ndarray  # (N, A, T) bool; neither for a detection that is not counted
-    positives: np.ndarray  # (images, K, A) number of targets that count
+    images: int
+    target_image: np.ndarray  # (targets,) index of each target's image
+    target_label: np.ndarray  # (targets,) index of its class
+    counted: np.ndarray  # (targets, A) bool: it counts in this range of areas
+
+    def positives(self) -> np.ndarray:
+        """(K, A) number of targets that count."""
+        number = np.zeros((len(self.classes), self.counted.shape[1]), dtype=np.int64)
+        np.add.at(number, self.target_label, self.counted)
+        return number
 
 
 def match_images(
@@ -51,12 +60,8 @@ def match_images(
 
     outside = _outside(detections.size, ranges)  # (N, A)
     ignored = _outside(targets.size, ranges) | targets.crowd[:, None]  # (targets, A)
-    positives = np.zeros((len(target), len(classes), len(ranges)), dtype=np.int64)
-    np.add.at(positives, (targets.image, targets.label), ~ignored)
-
     thresholds = np.minimum(iou_thresholds, 1 - 1e-10)
-    pairs = overlapping_pairs(detections, targets, thresholds.min())
-    claims, claims_ignored = greedy_matches(pairs, rank, ignored, targets.crowd, thresholds)
+    claims, claims_ignored = greedy_matches(detections, rank, targets, ignored, thresholds)
     return Matches(
         classes=classes,
         image=detections.image,
@@ -64,8 +69,11 @@ def match_images(
         score=detections.score,
         rank=rank,
         hit=claims & ~claims_ignored,
-        false_alarm=~claims & ~outside[:, :, None],
-        positives=positives,
+        false_alarm=~(claims | outside[:, :, None]),
+        images=len(target),
+        target_image=targets.image,
+        target_label=targets.label,
+        counted=~ignored,
     )
 
 

@@ -22,11 +22,11 @@ class _Curve(NamedTuple):
     starts: np.ndarray  # (columns,) the first detection of each column
     hit: np.ndarray  # (T, columns)
     false_alarm: np.ndarray  # (T, columns)
-    positives: np.ndarray  # (images,)
+    targets: np.ndarray  # the image of each target that counts
 
     def precision(self, times: np.ndarray) -> np.ndarray | float:
         """(T, 101), or -1 where no picture with a target is there."""
-        positives = int(times @ self.positives)
+        positives = int(times[self.targets].sum())
         if not positives:
             return -1.0
         there = times[self.image]
@@ -67,7 +67,7 @@ def _curve(matches: Matches, k: int, most: int) -> _Curve:
         starts=starts,
         hit=hit[starts].T,
         false_alarm=false_alarm[starts].T,
-        positives=matches.positives[:, k, 0],
+        targets=matches.target_image[(matches.target_label == k) & matches.counted[:, 0]],
     )
 
 

@@ -95,7 +95,7 @@ def _means(
         label=matches.label,
         score=matches.score,
         rank=matches.rank,
-        positives=matches.positives.sum(0),
+        positives=matches.positives(),
         max_detections=max_detections,
     )
 

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvcourse.metrics import (
+    _coco_matching,
     average_precision,
     coco_average_precision,
     match_detections,
@@ -299,6 +301,31 @@ class TestEdgeCases:
             assert of_type.keys() == {f"{iou_type}_{key}" for key in alone}
             assert all(torch.equal(both[f"{iou_type}_{key}"], alone[key]) for key in alone)
         assert coco_average_precision(preds, target, iou_type=["segm"])["map"] == both["segm_map"]
+
+
+class TestBlocks:
+    """Pairs are compared some at a time: that bounds the memory and changes nothing else."""
+
+    @pytest.mark.parametrize("size", [1, 30])
+    @pytest.mark.parametrize("masks", [False, True])
+    def test_where_they_end_does_not_matter(self, size, masks, monkeypatch):
+        data = random_images(7, classes=2, objects=20, masks=masks, side=90)
+        options = {"iou_type": "segm" if masks else "bbox", "iou_thresholds": [0, 0.3, 0.7]}
+        want = coco_average_precision(*data, class_metrics=True, **options)
+        monkeypatch.setattr(_coco_matching, "BLOCK", size)
+        got = coco_average_precision(*data, class_metrics=True, **options)
+        assert all(torch.equal(got[key], want[key]) for key in want)
+        assert 0 < want["map"] < 1
+
+    def test_peak_is_less_than_a_list_of_the_pairs(self, monkeypatch):
+        monkeypatch.setattr(_coco_matching, "BLOCK", 2**14)
+        image = one(box_convert(100 * torch.rand(100, 4), "xywh", "xyxy").tolist())
+        image["scores"] = torch.rand(100)
+        tracemalloc.start()
+        coco_average_precision([image] * 40, [image] * 40)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * 3 * 40 * 100 * 100  # detection, target and IoU of each
 
 
 @settings(max_examples=15, deadline=None)

@@ -413,7 +413,7 @@ def _times(pictures: int, together: int, n: int, seed: int) -> np.ndarray:
 
 def _average_precision(matches: Matches) -> float:
     """Of each picture once."""
-    once = np.ones((1, len(matches.positives)), dtype=np.int64)
+    once = np.ones((1, matches.images), dtype=np.int64)
     return average_precision_of_draws(matches, once).item()
 
 
