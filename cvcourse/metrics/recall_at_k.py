@@ -47,7 +47,10 @@ def recall_at_k(
     ):
         nearest_match = torch.where(same, similarity, -torch.inf).amax(1, keepdim=True)
         others = torch.where(same, -torch.inf, similarity)
-        ahead = (others >= nearest_match).sum(1, keepdim=True, dtype=torch.int32)
+        if max(ks) == 1:  # whether there is one is enough, and found sooner
+            ahead = others.amax(1, keepdim=True) >= nearest_match
+        else:
+            ahead = (others >= nearest_match).sum(1, keepdim=True, dtype=torch.int32)
         has_match = nearest_match > -torch.inf
         hits += (has_match & (ahead < k)).sum(0)
         queries += has_match.sum()
