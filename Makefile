@@ -8,7 +8,7 @@ TEST_READY := $(VENV)/ready-test-$(HERE)
 SITE_READY := $(VENV)/ready-site-$(HERE)
 TEACH_READY := $(VENV)/ready-teach-$(HERE)
 
-.PHONY: help lab explore test unit lessons lesson site assignments grade mark gpu rehearse bench mutants clean
+.PHONY: help lab explore test unit lessons lesson site assignments grade mark gpu rehearse bench bench-gpu mutants clean
 help:
 	@echo "make lab            set up what is missing and open the course in JupyterLab"
 	@echo "make explore        choose a picture and a question, and see what every trained model answers"
@@ -21,7 +21,8 @@ help:
 	@echo "make mark SUBMITTED=folder    open Formgrader to mark the written answers of that folder"
 	@echo "make gpu            run every lesson on CUDA at full scale; writes lessons/GPU.md"
 	@echo "make rehearse       every lesson at scale full on the CPU, two steps a training; or SEEDS=\"0 1 2\": which claims hold"
-	@echo "make bench          our functions beside the well-known libraries'; writes benchmarks/RESULTS.md"
+	@echo "make bench          our functions beside the well-known libraries', and what became slower; writes benchmarks/RESULTS.md"
+	@echo "make bench-gpu      the same on a CUDA device, beside torchvision's kernels; writes benchmarks/GPU.md"
 	@echo "make mutants FILE=cvcourse/losses/dice.py   do its tests notice when a token of it changes?"
 	@echo "make clean          remove .venv and everything that was built"
 
@@ -77,6 +78,9 @@ rehearse: $(TEST_READY)
 bench: $(TEST_READY)
 	$(PY) -m benchmarks
 	$(PY) -m benchmarks.bench_scenes --write
+
+bench-gpu: $(TEST_READY)
+	$(PY) -m benchmarks.bench_gpu
 
 mutants: $(TEST_READY)
 	@test -n "$(FILE)" || { echo "Which file? Call for example  make mutants FILE=cvcourse/losses/dice.py"; exit 2; }

@@ -4,15 +4,22 @@ import argparse
 import datetime
 import importlib
 import importlib.metadata
+import itertools
 import os
 import pkgutil
 import platform
+import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import torch
+
 import benchmarks
-from benchmarks.harness import Case, Row, compare
-from benchmarks.table import HEAD, table_row
+from benchmarks.harness import Case, compare
+from benchmarks.table import HEAD, became_slower, table_row
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 LIBRARIES = [
@@ -25,51 +32,89 @@ LIBRARIES = [
     "scikit-image",
     "scikit-learn",
 ]
+SECONDS = 6.0  # a case; all of them take less than twelve minutes on two cores
+ON_X86 = platform.machine().lower() in ("x86_64", "amd64")
+SORTING = ("lovasz", "topk_accuracy")
+OLDER_PROCESSORS = (  # what NumPy does without, what PyTorch has
+    ("X86_V4 AVX512_ICL", "avx2"),
+    ("X86_V3 X86_V4 AVX512_ICL", "default"),
+)
 
 
 def main() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     options = _options()
-    cases = [case for case in _all_cases() if options.only in case.name]
+    cases = [case for case in all_cases() if any(word in case.name for word in options.only)]
     if not cases:
-        sys.exit(f"no benchmark has {options.only!r} in its name")
-    seconds, rounds = (1.0, 10) if options.quick else (10.0, 100)
+        sys.exit(f"no benchmark has {' or '.join(options.only)} in its name")
+    seconds, rounds = (1.0, 10) if options.quick else (SECONDS, 100)
     load_before = os.getloadavg()[0]
     print(HEAD)
+    whole = options.only == [""] and not options.quick
+    measured = (
+        table_row(row)
+        for case in cases
+        for row in compare(case, threads=options.threads, seconds=seconds, rounds=rounds)
+    )
+    older = _on_older_processors(options.threads) if whole and ON_X86 else ()
     rows = []
-    for case in cases:
-        for row in compare(case, threads=options.threads, seconds=seconds, rounds=rounds):
-            rows.append(row)
-            print(table_row(row), flush=True)
-    if options.only or options.quick:
-        print("\na part or a quick run: RESULTS.md is left as it was")
+    for row in itertools.chain(measured, older):
+        rows.append(row)
+        print(row, flush=True)
+    slower = became_slower(RESULTS.read_text(encoding="utf-8"), "\n".join(rows))
+    print(f"\npeer / ours fell by more than noise since RESULTS.md: {len(slower)} rows")
+    print("\n".join(slower))
+    if not whole:
+        print("a part or a quick run: RESULTS.md is left as it was")
         return
     RESULTS.write_text(_report(rows, options.threads, load_before), encoding="utf-8")
-    print(f"\nwritten: {RESULTS}")
+    print(f"written: {RESULTS}")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("only", nargs="?", default="", help="run cases whose name contains this")
-    parser.add_argument("--quick", action="store_true", help="a second per case instead of ten")
+    parser.add_argument("only", nargs="*", default=[""], help="cases whose name contains a word")
+    parser.add_argument("--quick", action="store_true", help="a second per case")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
 
-def _all_cases() -> list[Case]:
+def all_cases() -> list[Case]:
     names = sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__))
     modules = [importlib.import_module(f"benchmarks.{n}") for n in names if n.startswith("bench_")]
-    return [case for module in modules for case in module.cases()]
+    cases = [case for module in modules for case in module.cases()]
+    if missing := os.environ.get("NPY_DISABLE_CPU_FEATURES"):
+        return [replace(case, sizes=f"{case.sizes}; without {missing}") for case in cases]
+    return cases
 
 
-def _report(rows: list[Row], threads: int, load_before: float) -> str:
+def _on_older_processors(threads: int) -> Iterator[str]:
+    """Rows of what sorts or counts, without the vector instructions that make NumPy's sort fast."""
+    for numpy_lacks, torch_has in OLDER_PROCESSORS:
+        environment = {
+            **os.environ,
+            "NPY_DISABLE_CPU_FEATURES": numpy_lacks,
+            "ATEN_CPU_CAPABILITY": torch_has,
+            "PYTHONUTF8": "1",
+        }
+        command = [sys.executable, "-m", "benchmarks", "--quick", f"--threads={threads}", *SORTING]
+        made = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
+        for line in made.stdout.decode("utf-8").splitlines():
+            if line.startswith("| ") and f"; without {numpy_lacks} |" in line:
+                yield line
+
+
+def _report(rows: list[str], threads: int, load_before: float) -> str:
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return f"""\
 # Our functions beside the well-known libraries'
 
 Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isoformat()}.
 
 - Machine: {cpu()}, {os.cpu_count()} cores; {threads} threads; float32 unless said;
-  nothing here ran on a GPU.
+  nothing here ran on a GPU (see [GPU.md](GPU.md)).
+- Vector instructions: NumPy found {", ".join(simd["baseline"] + simd["found"])}; PyTorch uses
+  {torch.backends.cpu.get_cpu_capability()}. "without ..." in a row's sizes: both did without them.
 - Versions: Python {platform.python_version()}, {_versions()}.
 - Load average of the machine: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after
   (this run alone makes it about {threads}; with more, distrust times at several threads).
@@ -87,7 +132,7 @@ Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isofo
   empty where it set none.
 
 {HEAD}
-{chr(10).join(table_row(row) for row in rows)}
+{chr(10).join(rows)}
 """
 
 

@@ -10,6 +10,9 @@ A `bench_*.py` module offers `cases()`, which yields `Case` objects. `compare(ca
    median and its 95 % interval;
 4. reports how much resident memory one call of each adds at its peak (Linux only, else nan).
 
+Where the inputs are on a CUDA device, times are those between two CUDA events, and memory is what
+PyTorch allocates there.
+
     def cases():
         yield Case(
             name="box_iou",
@@ -79,14 +82,17 @@ def compare(case: Case, *, threads: int = 2, seconds: float = 10.0, rounds: int 
         torch.manual_seed(0)
         inputs = case.inputs()
         _check(case, inputs)
-        memory = {name: _peak_mb(f, inputs) for name, f in functions.items()}
+        on_cuda = any(isinstance(x, Tensor) and x.is_cuda for x in inputs)
+        milliseconds = _cuda_milliseconds if on_cuda else _milliseconds
+        peak_mb = _cuda_peak_mb if on_cuda else _peak_mb
+        memory = {name: peak_mb(f, inputs) for name, f in functions.items()}
         times: dict[str, list[float]] = {name: [] for name in functions}
         order, start = random.Random(0), time.perf_counter()
         for done in range(rounds):
             if done >= LEAST_ROUNDS and time.perf_counter() - start > seconds:
                 break
             for name in order.sample(list(functions), len(functions)):
-                times[name].append(_milliseconds(functions[name], inputs))
+                times[name].append(milliseconds(functions[name], inputs))
     quartiles = {name: tuple(statistics.quantiles(ms, n=4)) for name, ms in times.items()}
     ratios = {
         peer: [p / o for p, o in zip(times[peer], times["ours"], strict=True)]
@@ -165,6 +171,25 @@ def _peak_mb(f: Callable, inputs: tuple) -> float:
         return max(0.0, _status_mb("VmHWM") - before)
     except OSError:
         return math.nan
+
+
+def _cuda_milliseconds(f: Callable, inputs: tuple) -> float:
+    torch.cuda.synchronize()
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    result = run(f, inputs)
+    end.record()
+    end.synchronize()
+    del result
+    return start.elapsed_time(end)
+
+
+def _cuda_peak_mb(f: Callable, inputs: tuple) -> float:
+    gc.collect()
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    run(f, inputs)
+    return (torch.cuda.max_memory_allocated() - before) / 2**20
 
 
 def _status_mb(key: str) -> float:

@@ -1,4 +1,6 @@
-"""Rows of the benchmarks' tables in Markdown."""
+"""Rows of the benchmarks' tables in Markdown, written and read again."""
+
+import re
 
 from benchmarks.harness import Row
 
@@ -38,3 +40,27 @@ def _milliseconds(quartiles: tuple[float, float, float]) -> str:
 
 def _ratio(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def became_slower(before: str, now: str) -> list[str]:
+    """Rows of the table `now` whose ratio has its whole interval below the one it had `before`.
+
+    Rows are the same where function, sizes and peer are; those without an interval are passed over.
+    """
+    earlier = _intervals(before)
+    return [
+        f"{', '.join(row)}: {cell}, was {earlier[row][0]}"
+        for row, (cell, _, high) in _intervals(now).items()
+        if row in earlier and high < earlier[row][1]
+    ]
+
+
+def _intervals(table: str) -> dict[tuple[str, ...], tuple[str, float, float]]:
+    """The cell of the ratio, and its interval, by function, sizes and peer."""
+    found = {}
+    for line in table.splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        for cell in cells[3:]:
+            if bounds := re.fullmatch(r"[\d.]+x \(([\d.]+)–([\d.]+)\)", cell):
+                found[tuple(cells[:3])] = cell, float(bounds[1]), float(bounds[2])
+    return found

@@ -45,15 +45,15 @@ def correlation(
             f"got {max_displacement} and {stride}"
         )
     a, b = as_float(first, second)
-    height, width = a.shape[2:]
+    height = a.shape[2]
     reach = max_displacement // stride * stride
     steps = range(0, 2 * reach + 1, stride)
     with torch.autocast(a.device.type, enabled=False):
         a = a.permute(2, 0, 3, 1).contiguous() / max(a.shape[1], 1)  # (H, B, W, C)
         b = F.pad(b, [reach] * 4).permute(2, 0, 1, 3).contiguous()  # (H + 2D, B, C, W + 2D)
-        rows = [_band(a @ b[y : y + height])[..., ::stride] for y in steps]
-    out = torch.stack(rows).permute(2, 0, 4, 1, 3)  # (B, n, n, H, W)
-    return out.reshape(len(out), len(steps) ** 2, height, width).to(first.dtype)
+        bands = (_band(a @ b[y : y + height])[..., ::stride] for y in steps)  # n of (H, B, W, n)
+        out = torch.cat([band.permute(1, 3, 0, 2).contiguous() for band in bands], dim=1)
+    return out.to(first.dtype)
 
 
 def _band(products: Float[Tensor, "h b w wide"]) -> Float[Tensor, "h b w band"]:

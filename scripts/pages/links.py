@@ -23,6 +23,7 @@ PAGES = {  # files of the repository that are pages of the site
     "benchmarks/RESULTS.md": "project/benchmarks",
     "benchmarks/MODELS.md": "project/benchmarks_models",
     "benchmarks/SCENES.md": "project/benchmarks_scenes",
+    "benchmarks/GPU.md": "project/benchmarks_gpu",
     "lessons/GPU.md": "project/gpu",
     "docs/scaling.md": "import/scaling",
     "docs/teach/jupyterhub.md": "teach/jupyterhub",
