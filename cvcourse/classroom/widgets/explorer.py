@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
@@ -134,6 +135,7 @@ def explore_nms(
     scores: Tensor,
     labels: Tensor | None = None,
     *,
+    truth: Tensor | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Explorer:
     """Non-maximum suppression on a picture, with sliders for both thresholds."""
@@ -146,6 +148,7 @@ def explore_nms(
             labels,
             iou_threshold=iou_threshold,
             min_score=min_score,
+            truth=truth,
             class_names=class_names,
         )
 
@@ -160,9 +163,13 @@ def draw_nms(
     *,
     iou_threshold: float = 0.5,
     min_score: float = 0.05,
+    truth: Tensor | None = None,
     class_names: Sequence[str] | None = None,
 ) -> Figure:
-    """Boxes kept by non-maximum suppression within each class, and thinly those it removed."""
+    """Boxes kept by non-maximum suppression within each class, and thinly those it removed.
+
+    truth (K, 4) are the true boxes, drawn dotted.
+    """
     from cvcourse.ops.nms import batched_nms
 
     boxes, scores = boxes.detach().cpu(), scores.detach().cpu()
@@ -175,11 +182,8 @@ def draw_nms(
 
     figure, axes = plt.subplots(figsize=(style.WIDTH * 0.7, style.WIDTH * 0.62))
     draw_image(axes, image)
-    for x1, y1, x2, y2 in boxes[removed].tolist():
-        for colour, width in (("black", 1.4), ("white", 0.8)):
-            axes.add_patch(
-                Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=colour, lw=width)
-            )
+    for colour, width in (("black", 1.4), ("white", 0.8)):
+        _outline(axes, boxes[removed], edgecolor=colour, lw=width)
     draw_boxes(
         axes,
         boxes[kept],
@@ -187,9 +191,14 @@ def draw_nms(
         scores[kept],
         class_names=class_names,
     )
+    dotted = ""
+    if truth is not None:
+        dots = {"edgecolor": style.colour_of(1), "lw": 2.0, "linestyle": ":", "zorder": 3}
+        _outline(axes, truth.detach().cpu(), **dots)
+        dotted = "; dotted: the truth"
     axes.set_title(
         f"{int((~certain).sum())} below {min_score:.2f} left out; of {len(boxes)} others "
-        f"{len(kept)} kept, {int(removed.sum())} suppressed (thin)"
+        f"{len(kept)} kept, {int(removed.sum())} suppressed (thin){dotted}"
     )
     figure.suptitle(f"Non-maximum suppression at IoU {iou_threshold:.2f}")
     return style.describe(
@@ -197,3 +206,8 @@ def draw_nms(
         f"Picture with {len(kept)} boxes kept by non-maximum suppression at IoU "
         f"{iou_threshold:.2f}, {int(removed.sum())} suppressed.",
     )
+
+
+def _outline(axes: Axes, boxes: Tensor, **line) -> None:
+    for x1, y1, x2, y2 in boxes.tolist():
+        axes.add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, **line))

@@ -165,6 +165,12 @@ class TestNMS:
         )
         assert self.texts(figure) == ["cup 0.90", "pot 0.80", "cup 0.70", "cup 0.60"]
 
+    def test_truth_is_dotted(self):
+        figure = draw_nms(self.IMAGE, self.BOXES, self.SCORES, truth=self.BOXES[3:4])
+        (dotted,) = [p for p in figure.axes[0].patches if p.get_linestyle() == ":"]
+        assert dotted.get_bbox().extents.tolist() == [20, 20, 30, 30]
+        assert figure.axes[0].get_title().endswith("(thin); dotted: the truth")
+
     def test_explorer(self):
         explorer = explore_nms(self.IMAGE, self.BOXES, self.SCORES)
         assert explorer.values == {"iou_threshold": 0.5, "min_score": 0.05}
