@@ -195,7 +195,7 @@ def draw_nms(
     if truth is not None:
         dots = {"edgecolor": style.colour_of(1), "lw": 2.0, "linestyle": ":", "zorder": 3}
         _outline(axes, truth.detach().cpu(), **dots)
-        dotted = "; dotted: the truth"
+        dotted = "\ndotted: the truth"
     axes.set_title(
         f"{int((~certain).sum())} below {min_score:.2f} left out; of {len(boxes)} others "
         f"{len(kept)} kept, {int(removed.sum())} suppressed (thin){dotted}"

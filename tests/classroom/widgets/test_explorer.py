@@ -169,7 +169,7 @@ class TestNMS:
         figure = draw_nms(self.IMAGE, self.BOXES, self.SCORES, truth=self.BOXES[3:4])
         (dotted,) = [p for p in figure.axes[0].patches if p.get_linestyle() == ":"]
         assert dotted.get_bbox().extents.tolist() == [20, 20, 30, 30]
-        assert figure.axes[0].get_title().endswith("(thin); dotted: the truth")
+        assert figure.axes[0].get_title().endswith("(thin)\ndotted: the truth")
 
     def test_explorer(self):
         explorer = explore_nms(self.IMAGE, self.BOXES, self.SCORES)
