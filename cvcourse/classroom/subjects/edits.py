@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from cvcourse.classroom.device import fewer
 from cvcourse.classroom.subjects.alphabets import colour
 from cvcourse.classroom.training import fit
 from cvcourse.data import heads, rendered_digits
@@ -75,7 +76,11 @@ class Dressed(NamedTuple):
 
 
 def dressed_digits(split: str, count: int, *, seed: int = 0, size: int = 16) -> Dressed:
-    """`draw_digits`, a third in each of the clothes, each in a colour of its own."""
+    """`draw_digits`, a third in each of the clothes, each in a colour of its own.
+
+    A rehearsal sees 240 at most.
+    """
+    count = fewer(count, 240)
     drawn = draw_digits(split, count, seed=seed, size=size)
     hues = torch.rand(count, generator=torch.Generator().manual_seed(seed + 1))
     clothes = torch.arange(count) % len(CLOTHES)
@@ -168,9 +173,9 @@ class Pair(NamedTuple):
 
 
 def lit_heads(split: str, count: int, *, lights: int = 8, size: int = 48) -> LitHeads:
-    """The first heads of a split, each under lights of its own."""
+    """The first heads of a split, each under lights of its own; eight in a rehearsal."""
     rows = []
-    for i in range(count):
+    for i in range(fewer(count, 8)):
         head = heads.draw_head(i, size=size, split=split)
         own = [heads.draw_light(i * lights + k, split=split) for k in range(lights)]
         lit = [heads.shine(head, light) for light in own]

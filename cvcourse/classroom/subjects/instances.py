@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
+from cvcourse.classroom.device import fewer
 from cvcourse.classroom.figures import describe, draw_image, show_masks
 from cvcourse.classroom.subjects.detecting import (
     SHAPES,
@@ -59,7 +60,7 @@ def mask_rcnn(data: DetectionData, *, seed: int, **options) -> MaskRCNN:
     """
     torch.manual_seed(seed)
     backbone = imagenet_backbone() if data.photographs else small_backbone()
-    usual = {} if data.photographs else SMALL_MASK_RCNN
+    usual = {"min_size": fewer(800, 160)} if data.photographs else SMALL_MASK_RCNN
     return MaskRCNN(len(data.classes), backbone=backbone, **{**usual, **options})
 
 
@@ -75,7 +76,7 @@ def polar_mask(data: DetectionData, *, seed: int) -> PolarMask:
     torch.manual_seed(seed)
     if data.photographs:
         backbone = imagenet_backbone(levels=(2, 3, 4), extra_levels=LastLevelP6P7())
-        return PolarMask(len(data.classes), backbone=backbone)
+        return PolarMask(len(data.classes), backbone=backbone, min_size=fewer(800, 160))
     return PolarMask(
         len(data.classes),
         backbone=small_backbone(),

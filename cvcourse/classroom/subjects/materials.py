@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from cvcourse.classroom.device import fewer
 from cvcourse.classroom.history import History
 from cvcourse.classroom.subjects.generating import Players, Turn, play
 from cvcourse.classroom.training.fit import fit, warmup_cosine
@@ -37,7 +38,7 @@ def materials(
 
     Each shape and the ground has a material of its own; where in its photograph a grain begins, and
     how bright the whole picture is, is drawn anew. Train, val and test share neither shapes nor
-    places of the photographs.
+    places of the photographs. A rehearsal sees 100 pictures at most.
 
     Raises ValueError for another split, or a side below 16 or above 64.
     """
@@ -45,6 +46,7 @@ def materials(
         raise ValueError(f"split must be one of {tuple(SPLITS)}, got {split!r}")
     if not 16 <= side <= _FINE // 2 - 8:
         raise ValueError(f"side must be from 16 to {_FINE // 2 - 8}, got {side}")
+    count = fewer(count, 100)
     scenes = Scenes(count, size=side, seed=seed, split=split, objects=(1, 3), scale=(0.4, 0.8))
     labels = torch.empty(count, side, side, dtype=torch.int64)
     images = torch.empty(count, 3, side, side)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from cvcourse.classroom.device import fewer
 from cvcourse.classroom.subjects.restoring import Pieces
 from cvcourse.data._extras import extra
 from cvcourse.data.scenes.cutouts import find
@@ -43,13 +44,14 @@ def portraits(
     seed: int,
     size: int = 64,
 ) -> Portraits:
-    """`count` people, the same ones for the same seed.
+    """`count` people, the same ones for the same seed; in a rehearsal twelve at most.
 
     photographs: of which backgrounds and clothes are pieces. split: "train", "val" or "test", whose
         faces are other people's in each.
 
     **Conventions**: where alpha is 0 the foreground has the hair's colour.
     """
+    count = fewer(count, 12)
     (backgrounds,) = Pieces(photographs, 1, count, size, seed=2 * seed)
     (clothes,) = Pieces(photographs, 1, count, size, seed=2 * seed + 1)
     random = np.random.default_rng([seed, len(split)])

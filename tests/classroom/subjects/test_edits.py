@@ -40,6 +40,12 @@ def test_dressed_digits():
     assert torch.equal(drawn.pictures, edits.dressed(drawn.coverage, drawn.clothes, drawn.hues))
 
 
+def test_a_rehearsal_sees_few(monkeypatch):
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    assert len(edits.dressed_digits("val", 300).pictures) == 240
+    assert len(edits.lit_heads("val", 9, lights=2, size=32).images) == 8
+
+
 def test_he_initialised():
     net = edits.he_initialised(torch.nn.Sequential(torch.nn.Conv2d(16, 64, 3)))
     assert abs(net[0].weight.std() - (2 / (16 * 9)) ** 0.5) < 0.01

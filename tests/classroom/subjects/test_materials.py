@@ -42,6 +42,11 @@ def test_a_picture_is_a_function_of_split_seed_and_index(drawn):
         assert not torch.equal(materials.materials(split, 5, side=24, seed=seed)[1], images[:5])
 
 
+def test_a_rehearsal_sees_a_hundred(monkeypatch):
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    assert [len(part) for part in materials.materials("val", 120, side=24)] == [100, 100]
+
+
 def test_splits_share_no_place_of_a_photograph():
     parts = {split: materials._grain("gravel", split) for split in ("train", "val", "test")}
     assert [tuple(p.shape) for p in parts.values()] == [(144, 72), (72, 72), (72, 72)]

@@ -62,6 +62,11 @@ def test_another_size():
     assert portraits(PHOTOGRAPHS, 1, "test", seed=0, size=48).alpha.shape == (1, 1, 48, 48)
 
 
+def test_a_rehearsal_sees_twelve(monkeypatch):
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    assert [len(x) for x in portraits(PHOTOGRAPHS, 13, "test", seed=0, size=48)] == 4 * [12]
+
+
 def test_another_camera_darkens_beside_the_person_and_gains_by_colour(people):
     seen = other_camera(people, 0)
     assert seen.alpha.equal(people.alpha)
