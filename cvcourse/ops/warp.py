@@ -46,13 +46,13 @@ def warp(
     if image.numel() == 0:
         return image.clone()
     values, flow = as_float(image, flow)
-    x, y = looked_up(flow)
-    height, width = image.shape[2:]
-    # Further out is the same as two pixels outside, but might overflow.
-    x, y = x.clamp(-2, width + 1), y.clamp(-2, height + 1)
-    grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=3)  # (B, H, W, 2)
+    y, x = ((2 * _line(n, flow) + 1) / n - 1 for n in image.shape[2:])  # edges are at -1 and 1
+    # Further out than 4 is the same, but might overflow.
+    x = torch.add(x, flow[:, 0], alpha=2 / len(x)).clamp(-4, 4)
+    y = torch.add(y[:, None], flow[:, 1], alpha=2 / len(y)).clamp(-4, 4)
+    grid = torch.stack((x, y), dim=3)  # (B, H, W, 2)
     out = F.grid_sample(values, grid, padding_mode=padding, align_corners=False)
-    return out.masked_fill(flow.isnan().any(dim=1, keepdim=True), torch.nan).to(image.dtype)
+    return out.masked_fill_((x + y).isnan()[:, None], torch.nan).to(image.dtype)
 
 
 def warp_is_inside(
@@ -73,6 +73,9 @@ def warp_is_inside(
 
 def looked_up(flow: Tensor) -> tuple[Tensor, Tensor]:
     """x and y of the point that each pixel of `warp` looks up, (B, H, W)."""
-    x = torch.arange(flow.shape[3], device=flow.device, dtype=flow.dtype)
-    y = torch.arange(flow.shape[2], device=flow.device, dtype=flow.dtype)
+    y, x = (_line(n, flow) for n in flow.shape[2:])
     return flow[:, 0] + x, flow[:, 1] + y[:, None]
+
+
+def _line(length: int, like: Tensor) -> Tensor:
+    return torch.arange(length, device=like.device, dtype=like.dtype)
