@@ -1,8 +1,9 @@
 """Run what the tests do not: `rehearse.py [04 19b ...] [--seeds 0 1 2] [--data coco oxford_pet]`.
 
 Without seeds: lessons at scale full on the CPU, so that no line of that scale is first executed on
-somebody's GPU. Trainings end after two steps, claims are skipped, and real data are tiny folders in
-the true formats (those named by --data, or all; "none" leaves lessons to their simulated data).
+somebody's GPU. Trainings end after two steps (where players take turns, after one of each), claims
+are skipped, and real data are tiny folders in the true formats (those named by --data, or all;
+"none" leaves lessons to their simulated data).
 With seeds: lessons at scale small with each of them; which claims do not hold for all?
 Cells that raise are listed, and the lesson goes on. Nothing beyond this machine is asked.
 """

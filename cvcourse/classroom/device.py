@@ -64,9 +64,9 @@ def choose_seed(seed: int) -> int:
 def rehearsal() -> Literal["", "lines", "claims"]:
     """What `CVCOURSE_REHEARSE` asks for (`make rehearse` sets it): nothing, as a rule.
 
-    lines: every line is to run once, results do not matter: trainings end after two steps, and
-    claims are skipped. claims: those that do not hold are recorded and told, and the lesson goes
-    on.
+    lines: every line is to run once, results do not matter: trainings end after two steps (where
+    players take turns, after one of each), and claims are skipped. claims: those that do not hold
+    are recorded and told, and the lesson goes on.
 
     Raises ValueError for any other word.
     """

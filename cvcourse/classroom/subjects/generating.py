@@ -56,6 +56,7 @@ class Players(nn.Module):
         rounds = range(math.lcm(*(turn.every for turn in turns)))
         self._rounds = [[t for t in turns if r % t.every == 0] for r in rounds]
         self._cycle = [turn for turns in self._rounds for turn in turns]
+        self.steps_of_a_rehearsal = max(2, len(turns))  # a turn for each of them: said to `fit`
         self._movers = sorted({name for turn in turns for name in turn.moves})
         self.register_buffer("turns_taken", torch.zeros((), dtype=torch.int64))
 

@@ -97,7 +97,8 @@ def fit(
         raise ValueError("checkpoint_every needs checkpoint=FOLDER")
 
     if rehearsal() == "lines":
-        epochs, steps = None, min(steps or 2, 2)
+        enough = getattr(model, "steps_of_a_rehearsal", 2)
+        epochs, steps = None, min(steps or enough, enough)
     training = Training(
         model,
         loader,

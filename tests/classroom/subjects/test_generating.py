@@ -70,6 +70,13 @@ def test_names_of_turns_are_in_the_history():
     assert history.curve("penalty: r1")[0] == [3, 8, 13, 18]
 
 
+def test_in_a_rehearsal_each_turn_comes_once(monkeypatch):
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    _, history = playing.train(8)
+    assert len(history) == 3
+    assert history.curve("penalty: r1")[0] == [3]
+
+
 def test_left_in_the_middle_players_end_as_if_they_had_not_been(tmp_path):
     whole, history = playing.train(8)
     for stop_at in (5, 11):
