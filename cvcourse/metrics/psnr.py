@@ -9,6 +9,7 @@ from torch import Tensor
 
 from cvcourse.metrics._checks import check_choice, check_floating, check_positive, check_same_shape
 from cvcourse.metrics._precision import at_least_float32
+from cvcourse.ops._checks import is_transformed
 
 
 def psnr(
@@ -48,6 +49,8 @@ def psnr(
 
 
 def _decibels(error: Tensor, data_range: float) -> Tensor:
-    same = error == 0
-    decibels = 20 * math.log10(data_range) - 10 * error.masked_fill(same, 1).log10()
-    return decibels.masked_fill(same, torch.inf)
+    peak = 20 * math.log10(data_range)
+    if not error.requires_grad and not is_transformed():
+        return peak - 10 * error.log10()
+    same = error == 0  # where the logarithm is infinitely steep
+    return (peak - 10 * error.masked_fill(same, 1).log10()).masked_fill(same, torch.inf)

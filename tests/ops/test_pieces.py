@@ -16,6 +16,7 @@ from cvcourse.ops._pieces import in_pieces
 
 @pytest.fixture
 def of(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     return partial(monkeypatch.setattr, _pieces, "ELEMENTS")
 
 
@@ -36,6 +37,12 @@ def test_as_many_pictures_as_the_largest_input_allows(of):
         value, seen = shapes_seen(x, y)
         assert seen == [[(n, 1, 3), (n, 2, 3)] for n in sizes]
         torch.testing.assert_close(value, x.sum((1, 2)) + y.sum((1, 2)))
+
+
+def test_more_pictures_for_more_threads(of, monkeypatch):
+    of(6)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert shapes_seen(torch.rand(5, 6))[1] == [[(2, 6)], [(2, 6)], [(1, 6)]]
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (0, 0), (1, 9)], ids=str)
