@@ -44,10 +44,10 @@ OLDER_PROCESSORS = (  # what NumPy does without, what PyTorch has
 def main() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")  # names may have any character
     options = _options()
-    cases = [case for case in all_cases() if any(word in case.name for word in options.only)]
+    cases = [c for c in all_cases() if c.peers and any(word in c.name for word in options.only)]
     if not cases:
         sys.exit(f"no benchmark has {' or '.join(options.only)} in its name")
-    seconds, rounds = (1.0, 10) if options.quick else (SECONDS, 100)
+    seconds, rounds = (1.0, 10) if options.quick else (SECONDS, 200)
     load_before = os.getloadavg()[0]
     print(HEAD)
     whole = options.only == [""] and not options.quick
@@ -118,7 +118,7 @@ Written by `python -m benchmarks` (`make bench`) on {datetime.date.today().isofo
 - Versions: Python {platform.python_version()}, {_versions()}.
 - Load average of the machine: {load_before:.2f} before, {os.getloadavg()[0]:.2f} after
   (this run alone makes it about {threads}; with more, distrust times at several threads).
-- ms: median (quartiles) of alternating runs in one process, 6 to 100 rounds; of a loss, forward and
+- ms: median (quartiles) of alternating runs in one process, 6 to 200 rounds; of a loss, forward and
   backward.
 - peer / ours: median of the rounds' ratios (its 95 % interval, which tells of this run: on another
   day, or another machine, the ratio may be a different one). Ours is faster or slower where that

@@ -24,6 +24,8 @@ from cvcourse.models import (
     MaskRCNN,
     RetinaNet,
     fcn_resnet50,
+    r3d_18,
+    regnet_x,
     resnet18,
     resnet50,
     vgg16,
@@ -79,6 +81,8 @@ def cases() -> Iterator[Case]:
     yield from _classifier("resnet18", resnet18(), models.resnet18(), (2, 3, 64, 64))
     yield from _classifier("resnet50", resnet50(), models.resnet50(), (2, 3, 64, 64))
     yield from _classifier("vgg16", vgg16(), models.vgg16(), (2, 3, 96, 96), gain=2.0)
+    yield from _classifier("regnet_x_400mf", regnet_x(), models.regnet_x_400mf(), (2, 3, 64, 64))
+    yield from _classifier("r3d_18", r3d_18(), models.video.r3d_18(), (1, 3, 8, 56, 56))
     theirs = segmentation.fcn_resnet50(weights=None, weights_backbone=None, aux_loss=True)
     yield from _classifier("fcn_resnet50", fcn_resnet50(), theirs, (2, 3, 64, 80))
     for ours, theirs in (

@@ -1,5 +1,7 @@
 """What became slower since the committed table, on tables that are made up."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from benchmarks import __main__ as command
@@ -8,7 +10,7 @@ from benchmarks.table import HEAD, became_slower, table_row
 
 
 def row(ratio, low, high, *, name="f", sizes="3 x 4", peer="them", **options):
-    case = Case(name=name, sizes=sizes, inputs=tuple, ours=abs, peers={}, **options)
+    case = Case(name=name, sizes=sizes, inputs=tuple, ours=abs, peers={peer: abs}, **options)
     return Row(
         case=case,
         peer=peer,
@@ -86,6 +88,17 @@ def test_older_processors_have_rows_of_their_own(monkeypatch):
     monkeypatch.setattr(command.importlib, "import_module", lambda name: Module)
     monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "X86_V4")
     assert {case.sizes for case in command.all_cases()} == {"3 x 4; without X86_V4"}
+
+
+def test_older_processors_are_other_processes(monkeypatch):
+    def run(arguments, env, **options):
+        lacks = env["NPY_DISABLE_CPU_FEATURES"]
+        rows = table_row(row(1, 1, 1)), table_row(row(1, 1, 1, sizes=f"3; without {lacks}"))
+        return SimpleNamespace(stdout="\n".join([HEAD, *rows, "1 rows"]).encode())
+
+    monkeypatch.setattr(command.subprocess, "run", run)
+    sizes = [line.split(" | ")[1] for line in command._on_older_processors(2)]
+    assert sizes == ["3; without X86_V4 AVX512_ICL", "3; without X86_V3 X86_V4 AVX512_ICL"]
 
 
 class Module:
