@@ -70,37 +70,55 @@ def show_trainings(
 
     rows: the values of a method's trainings, by its name. The first training (seed) is a circle in
         every row, the second a square, and so on, one below the other; the bar is their mean.
-        More than seven are dots, which a legend could not tell apart.
+        More than seven are dots, which a legend could not tell apart. A row of one value, beside
+        rows of several, has no training to pair: it is a stroke, a "single value".
     at_zero: draw a line at 0, where rows are differences.
     """
     if not rows:
         raise ValueError("rows must contain at least one method")
-    figure, axes = plt.subplots(figsize=(style.WIDTH, 1.3 + 0.32 * len(rows)))
+    values = {name: _values(of_name) for name, of_name in rows.items()}
+    most = max(map(len, values.values()))
+    markers = MARKERS if most <= len(MARKERS) else "." * most
+    figure, axes = plt.subplots()
     if at_zero:
         axes.axvline(0, color="0.5", linewidth=1)
-    told, lengths = [], [len(values) for values in rows.values()]
-    longest = lengths.index(max(lengths))
-    for row, (name, values) in enumerate(rows.items()):
-        values = _values(values)
-        axes.plot([values.mean()] * 2, [row - 0.32, row + 0.32], color=style.BLUE, linewidth=3)
-        for i, value in enumerate(values):
-            marker = MARKERS[i] if max(lengths) <= len(MARKERS) else "."
-            lane = row + 0.4 * ((i + 0.5) / len(values) - 0.5)  # so that none hides another
-            axes.plot(value, lane, marker, color="white", markeredgecolor="black", markersize=6)
-            if row == longest:
-                axes.lines[-1].set_label(f"training {i + 1}")
-        told.append(f"{name} {values.mean():.3g} ({values.min():.3g} to {values.max():.3g})")
+    named = {}  # what the legend says, and one mark of each kind
+    for row, each in enumerate(values.values()):
+        kind, color, size = (
+            ("single value", "black", 12) if len(each) == 1 else ("mean", style.BLUE, 20)
+        )
+        (named[kind],) = axes.plot(
+            each.mean(), row, "|", color=color, markersize=size, markeredgewidth=size / 6
+        )
+        if len(each) == 1:
+            continue
+        lanes = row + 0.4 * ((np.arange(len(each)) + 0.5) / len(each) - 0.5)  # none hides another
+        for i, point in enumerate(zip(each, lanes, strict=True)):
+            (line,) = axes.plot(
+                *point, markers[i], color="white", markeredgecolor="black", markersize=6
+            )
+            if most <= len(MARKERS):
+                named[f"training {i + 1}"] = line
     axes.set_yticks(range(len(rows)), list(rows))
     axes.set(xlabel=xlabel, ylim=(len(rows) - 0.4, -0.6))
     axes.grid(True, axis="x")
     axes.set_axisbelow(True)
-    if 1 < max(lengths) <= len(MARKERS):
-        columns = max(lengths) if max(lengths) <= 5 else 4  # six would not fit side by side
-        figure.legend(loc="outside lower center", ncols=columns, frameon=False)
+    told = sorted(named, key=lambda name: (not name.startswith("training"), name))
+    columns = len(told) if len(told) <= 5 else 4  # six would not fit side by side
+    lines_of_text = 1 + (len(told) - 1) // columns if most > 1 else 0
+    figure.set_size_inches(style.WIDTH, 1.1 + 0.32 * len(rows) + 0.2 * lines_of_text)
+    if most > 1:
+        figure.legend(
+            [named[name] for name in told], told,
+            loc="outside lower center", ncols=columns, frameon=False,
+        )  # fmt: skip
     figure.suptitle(title)
-    return style.describe(
-        figure, alt or f"{title}. Means, and from least to most: {', '.join(told)}."
+    summary = ", ".join(
+        f"{name} {each.mean():.3g}"
+        + (f" ({each.min():.3g} to {each.max():.3g})" if len(each) > 1 else "")
+        for name, each in values.items()
     )
+    return style.describe(figure, alt or f"{title}. Means, and from least to most: {summary}.")
 
 
 def show_spread(

@@ -88,7 +88,7 @@ class TestShowTrainings:
         first, last = axes.get_ylim()
         assert first > 1 > 0 > last  # the first row is the uppermost
         bar, *dots = axes.get_lines()[:4]
-        np.testing.assert_allclose(bar.get_xdata(), [0.35, 0.35])
+        np.testing.assert_allclose(bar.get_xydata(), [[0.35, 0]])
         assert [float(dot.get_xdata()[0]) for dot in dots] == [0.2, 0.5, 0.35]
         assert [dot.get_marker() for dot in dots] == [d.get_marker() for d in axes.get_lines()[5:8]]
         assert len({dot.get_marker() for dot in dots}) == 3
@@ -96,9 +96,37 @@ class TestShowTrainings:
         assert lanes == sorted(set(lanes))  # none hides another
         assert max(map(abs, lanes)) < 0.2
         (legend,) = figure.legends
-        assert [t.get_text() for t in legend.get_texts()] == [f"training {i}" for i in (1, 2, 3)]
+        trainings = [f"training {i}" for i in (1, 2, 3)]
+        assert [t.get_text() for t in legend.get_texts()] == [*trainings, "mean"]
+        shown = dict(zip([*trainings, "mean"], legend.legend_handles, strict=True))
+        assert [shown[name].get_marker() for name in trainings] == [d.get_marker() for d in dots]
+        assert shown["mean"].get_color() == bar.get_color()
         assert axes.get_xlabel() == "AP"
         assert "focal 0.35 (0.2 to 0.5), CE 0.2 (0.1 to 0.3)" in style.alt_text(figure)
+
+    def test_a_row_without_trainings_is_no_first_training(self):
+        figure = show_trainings(TRAININGS | {"all 0": [0.25]}, title="t", xlabel="AP")
+        (axes,), (legend,) = figure.axes, figure.legends
+        (alone,) = [line for line in axes.get_lines() if 0.25 in line.get_xdata()]
+        assert alone.get_xydata().tolist() == [[0.25, 2]]
+        told = dict(
+            zip((t.get_text() for t in legend.get_texts()), legend.legend_handles, strict=True)
+        )
+        assert list(told) == ["training 1", "training 2", "training 3", "mean", "single value"]
+        looks = [(mark.get_marker(), mark.get_color()) for mark in told.values()]
+        assert looks[-1] == (alone.get_marker(), alone.get_color())
+        assert len(set(looks)) == 5
+        assert style.alt_text(figure).endswith("all 0 0.25.")
+
+    def test_single_values_among_themselves_need_no_legend(self):
+        figure = show_trainings({"a": [1.0], "b": [2.0]}, title="t", xlabel="x")
+        assert not figure.legends
+        assert len(figure.axes[0].get_lines()) == 2
+
+    def test_more_trainings_than_markers_are_dots_without_a_name(self):
+        figure = show_trainings({"a": range(8), "b": [3.5]}, title="t", xlabel="x")
+        assert [t.get_text() for t in figure.legends[0].get_texts()] == ["mean", "single value"]
+        assert sum(line.get_marker() == "." for line in figure.axes[0].get_lines()) == 8
 
     def test_line_at_zero_for_differences(self):
         plain, marked = (
