@@ -269,6 +269,7 @@ OURS: tuple[Entry, ...] = (
 
 # Weights that ship and are not asked here, by the beginning of the file's name, and why.
 NOT_ASKED = {
+    "00-": "marks simulated disks and squares, and is put together in the lesson",
     "backbone": "a trunk without a task; detectors start from it",
     "03b-plain": "shorter trainings of the network that is asked",
     "03b-transformer": "shorter trainings of the network that is asked",

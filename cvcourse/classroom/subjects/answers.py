@@ -48,7 +48,7 @@ def show_answers(frames: Tensor, target: dict[str, Tensor], *, title: str | None
     draw_image(later, frames[1])
     for axes, name in zip(rows.flat, TITLES, strict=True):
         axes.set_title(name)
-        axes.set(xticks=[], yticks=[])
+        axes.set_axis_off()
     figure.suptitle(title)
     return describe(figure, f"{title or 'One scene'}: {', '.join(TITLES)}.")
 
