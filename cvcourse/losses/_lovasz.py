@@ -1,5 +1,6 @@
 """The Lovász extension of the Jaccard loss: what the hinge and the softmax form share."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,8 +18,8 @@ def lovasz_extension(
     each error with the rise at its pixel. Without any foreground it is the largest error, or 0
     unless `count_absent`.
     """
-    if _can_pack(scores):
-        return _PackedExtension.apply(scores, foreground, ignored, count_absent)
+    if _has_sortable_bits(scores):
+        return _SortedBits.apply(scores, foreground, ignored, count_absent)
     errors, _ = _errors(scores, foreground, ignored)
     errors, order = errors.flatten(1).sort(dim=1, descending=True, stable=True)
     truth = foreground.flatten(1).gather(1, order)
@@ -30,8 +31,8 @@ def lovasz_extension(
 def _errors(scores: Tensor, foreground: Tensor, ignored: Tensor | None) -> tuple[Tensor, Tensor]:
     """Errors, and their slope -1 or 1. (Arithmetic: torch.where is 10 times as slow on a CPU.)"""
     truth = foreground.to(scores.dtype)
-    slope = 1 - 2 * truth
-    errors = torch.relu(torch.addcmul(truth, slope, scores))
+    slope = torch.rsub(truth, 1, alpha=2)
+    errors = torch.addcmul(truth, slope, scores).relu_()
     return errors if ignored is None else errors.masked_fill(ignored, 0), slope
 
 
@@ -44,22 +45,23 @@ def _jaccard_rise(truth: Tensor, total: Tensor) -> Tensor:
     """
     before = torch.arange(truth.shape[-1], dtype=truth.dtype, device=truth.device)
     intersection = (total - truth.cumsum(-1, dtype=torch.int32)).to(truth.dtype)
-    union = intersection + before + 1
+    union = intersection + before  # without the pixel itself
     # truth · before is U - 1 - I in the foreground
-    rise = torch.addcmul(intersection, truth, before) / (union - 1) / union
+    rise = torch.addcmul(intersection, truth, before).div_(union)
+    rise.div_(union.add_(1))
     rise[..., :1] = 1 / union[..., :1]
     return rise
 
 
-def _can_pack(scores: Tensor) -> bool:
+def _has_sortable_bits(scores: Tensor) -> bool:
     return scores.dtype == torch.float32 and is_plain(scores)
 
 
-class _PackedExtension(torch.autograd.Function):
-    """Row by row, with error, place and truth packed into one integer, sorted by numpy.
+class _SortedBits(torch.autograd.Function):
+    """Row by row, the errors' bits sorted as integers.
 
-    5 times as fast as sorting with indices in torch (21 classes of 262k pixels): numpy sorts bare
-    integers with vector instructions, and what one row needs stays in the cache.
+    4 to 6 times as fast as sorting floats in torch (21 classes of 262k pixels): a radix sort
+    compares nothing, and what one row needs stays in the cache.
     """
 
     @staticmethod
@@ -68,21 +70,15 @@ class _PackedExtension(torch.autograd.Function):
     ) -> Tensor:
         gradient = torch.zeros_like(scores)
         losses = scores.new_zeros(len(scores))
-        place = torch.arange(scores[:1].numel(), device=scores.device) << 1
         for row, truth in enumerate(foreground):
             total = truth.sum(dtype=torch.int32)
             if total == 0 and not count_absent:
                 continue
             errors, slope = _errors(scores[row], truth, None if ignored is None else ignored[row])
             errors = errors.flatten()
-            # The bits of floats from 0 up are in the order of the floats; negated: largest first.
-            bits = errors.view(torch.int32) & 0x7FFFFFFF
-            keys = torch.sub(place + truth.flatten(), bits, alpha=1 << 32)
-            keys.numpy().sort()
-            keys = keys[: bits.count_nonzero()]
-            rise = _jaccard_rise((keys & 1).to(scores.dtype), total)
-            places = keys.bitwise_and_(0xFFFFFFFF).bitwise_right_shift_(1)
-            weights = torch.zeros_like(errors).scatter_(0, places, rise)
+            order = _largest_first(errors)[: errors.count_nonzero()]
+            rise = _jaccard_rise(truth.flatten().gather(0, order).to(scores.dtype), total)
+            weights = torch.zeros_like(errors).scatter_(0, order, rise)
             losses[row] = torch.dot(weights, errors)
             gradient[row] = weights.view(truth.shape) * slope
         ctx.save_for_backward(gradient)
@@ -92,3 +88,17 @@ class _PackedExtension(torch.autograd.Function):
     def backward(ctx, grad_output: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * grad_output.view(-1, *[1] * (gradient.ndim - 1)), None, None, None
+
+
+def _largest_first(errors: Tensor) -> Tensor:
+    """Places of float32 errors from 0 up; equal ones in their order.
+
+    The bits of such floats are in the order of the floats. PyTorch has a radix sort of 32 bits, on
+    x86 and from 2**15 integers on; NumPy has one of 16 bits, half as fast in two passes.
+    """
+    keys = ~errors.view(torch.int32) & 0x7FFFFFFF
+    if len(keys) >= 2**15 and "fbgemm" in torch.backends.quantized.supported_engines:
+        return keys.sort(stable=True).indices
+    low, high = keys.numpy().astype(np.uint16), (keys >> 16).numpy().astype(np.uint16)
+    order = low.argsort(kind="stable")
+    return torch.from_numpy(order[high[order].argsort(kind="stable")])

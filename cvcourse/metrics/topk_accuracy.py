@@ -67,24 +67,23 @@ def _ranks(preds: Tensor, target: Tensor) -> Tensor:
 def _ranks_in_cache(preds: Tensor, target: Tensor, k: int) -> Tensor:
     """`_ranks` where it is below k, any number from k up elsewhere, several times as fast.
 
-    Ties matter to few rows. Without them one count tells the rank, and for k = 1 the maximum of
-    the other classes does, in half the time of `argmax`.
+    Ties matter to few rows. Without them one count tells the rank (of floats, which a CPU adds up
+    several times as fast as bools), and for k = 1 the place of the maximum does. (`amax` would be
+    faster with vector instructions; without them it takes 5 times as long as `argmax`.)
     """
-    parts = zip(preds.split(ROWS), target.split(ROWS), strict=True)
-    return torch.cat([_ranks_of_few(p, t, k) for p, t in parts])
-
-
-def _ranks_of_few(preds: Tensor, target: Tensor, k: int) -> Tensor:
-    place = target[:, None].long()
-    score = preds.gather(1, place)
     if k == 1:
-        best_other = preds.scatter(1, place, -torch.inf).amax(1, keepdim=True)
-        rank = (~(best_other <= score))[:, 0].long()
-        tied = (best_other == score).nonzero()[:, 0]
-    else:
-        rank = preds.shape[1] - (preds <= score).sum(1, dtype=torch.int32).long()
-        near = (rank < k).nonzero()[:, 0]
-        tied = near[(preds[near] == score[near]).sum(1) > 1]
+        score = preds.gather(1, target[:, None].long())[:, 0]
+        return ((preds.argmax(1) != target) | score.isnan()).long()
+    behind = preds.new_empty(ROWS, preds.shape[1], dtype=torch.float32)
+    parts = zip(preds.split(ROWS), target.split(ROWS), strict=True)
+    return torch.cat([_ranks_of_few(p, t, k, behind[: len(p)]) for p, t in parts])
+
+
+def _ranks_of_few(preds: Tensor, target: Tensor, k: int, behind: Tensor) -> Tensor:
+    score = preds.gather(1, target[:, None].long())
+    rank = preds.shape[1] - torch.le(preds, score, out=behind).sum(1).long()
+    near = (rank < k).nonzero()[:, 0]
+    tied = near[(preds[near] == score[near]).sum(1) > 1]
     if len(tied):
         rank[tied] = _ranks(preds[tied], target[tied])
     return rank

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cvcourse.losses import lovasz_hinge_loss
-from cvcourse.losses._lovasz import _can_pack, lovasz_extension
+from cvcourse.losses._lovasz import _has_sortable_bits, lovasz_extension
 from tests import oracle
 from tests.losses.helpers import (
     assert_close,
@@ -73,10 +73,10 @@ def test_gradcheck():
         gradcheck(lambda x, p=per_image: lovasz_hinge_loss(x, t, p, 255), torch.randn(1, 2, 3))
 
 
-@pytest.mark.parametrize("pixels", [1, 7, 5000])
+@pytest.mark.parametrize("pixels", [1, 7, 5000, 2**15])
 @pytest.mark.parametrize("count_absent", [True, False])
 @pytest.mark.parametrize("some_ignored", [True, False])
-def test_packed_equals_plain(pixels, count_absent, some_ignored):
+def test_sorted_bits_equal_plain(pixels, count_absent, some_ignored):
     scores = torch.randn(4, pixels)
     scores[0, : pixels // 2] = 0.25  # ties: any order is a subgradient, and ours is the same
     scores[1, : pixels // 3] = 1
@@ -86,8 +86,8 @@ def test_packed_equals_plain(pixels, count_absent, some_ignored):
     if some_ignored:
         foreground &= ~ignored
     fast, plain = scores.clone().requires_grad_(), scores.double().requires_grad_()
-    assert _can_pack(fast)
-    assert not _can_pack(plain)
+    assert _has_sortable_bits(fast)
+    assert not _has_sortable_bits(plain)
     loss = lovasz_extension(fast, foreground, ignored, count_absent)
     want = lovasz_extension(plain, foreground, ignored, count_absent)
     torch.testing.assert_close(loss.double(), want, rtol=1e-5, atol=1e-6)
@@ -96,9 +96,9 @@ def test_packed_equals_plain(pixels, count_absent, some_ignored):
 
 
 @pytest.mark.parametrize("value", [math.nan, -math.nan, math.inf])
-def test_packed_does_not_lose_nan_or_inf(value):
+def test_sorted_bits_do_not_lose_nan_or_inf(value):
     scores = torch.tensor([[0.5, value, 0.25]])
-    assert _can_pack(scores)
+    assert _has_sortable_bits(scores)
     truth = torch.tensor([[True, False, True]])
     assert not lovasz_extension(scores, truth, None, True).isfinite()
 

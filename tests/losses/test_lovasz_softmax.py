@@ -77,7 +77,7 @@ def test_gradcheck(per_image):
 
 
 @pytest.mark.parametrize("per_image", [True, False])
-def test_packed_equals_plain(per_image):
+def test_sorted_bits_equal_plain(per_image):
     x, t = torch.randn(2, 5, 40, 30), torch.randint(5, (2, 40, 30))
     t[:, :5] = 255
     results = []
