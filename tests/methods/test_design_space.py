@@ -58,7 +58,9 @@ def test_lines_lie_in_pycls_ranges():
         assert 8 <= line.w_0 <= 256
         assert line.w_0 % 8 == 0
         assert 8 <= line.w_a <= 256
+        assert line.w_a == round(line.w_a, 1)
         assert 2 <= line.w_m <= 3
+        assert line.w_m == round(line.w_m, 3)
         assert 8 <= line.group_width <= 128
         assert line.group_width % 8 == 0
     # the median of a uniform logarithm is the geometric mean: 45.3

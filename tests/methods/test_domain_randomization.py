@@ -55,6 +55,9 @@ def test_notes_are_cleared_and_thresholds_belong_to_the_deed():
     assert [adr.record(end, p) for p in (0.7, 0.5)] == [0, 0]  # 0.6: stays, and is forgotten
     assert [adr.record(end, p) for p in (0.5, 0.3)] == [0, -1]  # 0.4: inwards
     assert [adr.record(end, p) for p in (0.0, 0.0)] == [0, 0]  # not beyond the other end
+    low = Boundary(0, "low")
+    assert [adr.record(low, p) for p in (0.9, 0.7)] == [0, 1]  # outwards is downwards
+    assert adr.low[0] == -1
 
 
 def test_boundary_samples_are_pinned_and_the_rest_is_within_the_ranges():

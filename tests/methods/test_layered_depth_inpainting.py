@@ -144,6 +144,20 @@ class TestLayers:
         torch.testing.assert_close(other[0][:, ~kept], color[0][:, ~kept])
 
 
+def test_the_edge_network_sees_disparity_within_the_context():
+    depth = torch.tensor([[[[2.0, 4.0], [8.0, 1.0]]]])
+    context = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+    seen = []
+
+    def edges(x):
+        seen.append(x)
+        return x[:, :1]
+
+    inpaint = inpaint_with_networks(edges, lambda x: x[:, :1], lambda x: x[:, :3])
+    inpaint(torch.rand(1, 3, 2, 2), depth, torch.zeros_like(depth), context, 1 - context)
+    assert seen[0][0, 3].tolist() == [[1.0, 0.5], [0.25, 0.0]]  # the nearest has 1
+
+
 def test_diffusion_of_a_constant_is_the_constant():
     context = torch.zeros(1, 1, 9, 9)
     context[..., 0] = 1

@@ -184,6 +184,10 @@ LOGITS, ROW = torch.rand(2, 2, 3, 3), torch.rand(2, 4)
             lambda: pair_critic_loss(linear_critics([]), LOGITS, [ROW], LOGITS[:1], [ROW]),
             "made must have the shape of images",
         ),
+        (
+            lambda: pair_critic_loss(linear_critics([]), LOGITS, [ROW], LOGITS, [ROW[:, :2]]),
+            r"codes\[0\] must have the shape of encoded\[0\]",
+        ),
     ],
 )
 def test_bad_input(call, message):

@@ -184,3 +184,5 @@ def test_bad_input():
         starganv2_step(nets, batch, {k: v for k, v in optimizers(nets).items() if k != "encoder"})
     with pytest.raises(ValueError, match="step and steps must be from 0 and from 1, got -1 and 10"):
         StarGANv2Weights().at(-1, 10)
+    with pytest.raises(ValueError, match="step and steps must be from 0 and from 1, got 0 and 0"):
+        StarGANv2Weights().at(0, 0)

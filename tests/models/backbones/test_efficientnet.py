@@ -86,6 +86,13 @@ def test_drop_path_drops_whole_pictures_and_keeps_the_mean():
     torch.testing.assert_close(block(x[:1]), block.block(x[:1]) + x[:1])
 
 
+def test_later_blocks_are_dropped_more_often():
+    """torchvision's stochastic depth: 0.2 times the share of the blocks that come before."""
+    with torch.device("meta"):
+        blocks = [block for block in EfficientNet().modules() if isinstance(block, MBConv)]
+    assert [block.drop_path for block in blocks] == pytest.approx([0.2 * i / 16 for i in range(16)])
+
+
 def test_trunk_gives_one_map_a_stride():
     with torch.device("meta"):
         trunk = EfficientNetFeatures()

@@ -123,6 +123,12 @@ def test_torchvisions_counts(kind, size):
     assert golden.parameter_count(net) == TORCHVISION[kind, size]
 
 
+def test_defaults_are_400mf_of_torchvision_and_of_pycls():
+    with torch.device("meta"):
+        assert golden.parameter_count(RegNet()) == TORCHVISION["x", "400mf"]
+        assert golden.parameter_count(AnyNet()) == 5_157_512
+
+
 def test_where_torchvision_and_pycls_part():
     parted = []
     for kind, size in TORCHVISION:

@@ -6,6 +6,7 @@ from cvcourse.models.detection._inputs import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     ImagePreparation,
+    check_targets,
     resize_boxes,
 )
 from tests import oracle
@@ -92,3 +93,10 @@ def test_boxes_there_and_back():
 def test_a_picture_that_would_vanish_is_refused():
     with pytest.raises(ValueError, match="images: nothing is left of 2×900 pixels at max_size=224"):
         _preparation()([torch.rand(3, 2, 900)], training=False)
+
+
+@pytest.mark.as_user
+def test_corners_in_the_wrong_order_are_refused():
+    target = {"boxes": torch.tensor([[9.0, 1, 5, 6]]), "labels": torch.tensor([1])}
+    with pytest.raises(ValueError, match=r"expected finite x1 < x2 .* got \[9.0, 1.0, 5.0, 6.0\]"):
+        check_targets([torch.rand(3, 9, 9)], [target], labels=range(1, 3))

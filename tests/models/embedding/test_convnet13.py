@@ -64,6 +64,13 @@ def test_noise_and_dropout_in_training_alone():
     assert net(images[:1]).shape == (1, 3)
 
 
+def test_the_noise_has_the_authors_deviation():
+    net, seen = ConvNet13(3, **SMALL), []
+    net.convs[0].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
+    net(torch.zeros(2, 3, 60, 60))
+    assert seen[0].std().item() == pytest.approx(0.15, rel=0.05)
+
+
 def test_a_batch_of_one_is_its_own_mean():
     """A map of 1 × 1 less its mean is nothing: the classifier's shift alone is left."""
     net = ConvNet13(3, **SMALL)

@@ -5,7 +5,7 @@ import torch
 
 from cvcourse.methods import pyramid_masks
 from cvcourse.models import SemanticPyramidGenerator
-from cvcourse.models.generative.semantic_pyramid import _Attention
+from cvcourse.models.generative.semantic_pyramid import _Attention, _Block
 
 MAPS, VECTORS = (4, 6, 8), (10, 5)
 SMALL = {"latent": 7, "side": 2, "base": 3, "attention": 1}
@@ -103,6 +103,20 @@ def test_attention_by_hand():
                 out = layer.out(seen[None, :, None, None])[0, :, 0, 0]
                 want[b, :, i, j] += 0.5 * out
     torch.testing.assert_close(layer(x), want)
+
+
+def test_a_block_is_the_sum_of_its_three_branches():
+    block = _Block(3, 4, 5).double().eval()
+    x, features, mask = torch.rand(2, 3, 4, 4), torch.rand(2, 5, 8, 8), torch.rand(2, 1, 8, 8)
+    inputs = [tensor.double() for tensor in (x, features, mask)]
+    whole, ends, alone = block(*inputs), (block.conv2, block.beside, block.features), 0
+    for kept in ends:
+        silent = [end.register_forward_hook(lambda layer, given, out: 0 * out)
+                  for end in ends if end is not kept]  # fmt: skip
+        alone = alone + block(*inputs)
+        for hook in silent:
+            hook.remove()
+    torch.testing.assert_close(alone, whole)
 
 
 def test_a_batch_of_one_and_gradients():

@@ -216,6 +216,15 @@ class TestPointRendSemantic:
         expected = F.cross_entropy(logits, nearest.long(), ignore_index=255)
         torch.testing.assert_close(losses["points"], expected)
 
+    def test_pixels_of_minus_100_are_left_out_as_by_cross_entropy(self):
+        model, images = tiny().eval(), torch.rand(1, 3, 32, 32)
+        target, losses = torch.randint(0, 3, (1, 32, 32)), []
+        for left_out, options in ((255, {"ignore_index": 255}), (-100, {})):
+            target[:, :4] = left_out
+            torch.manual_seed(1)
+            losses.append(model.losses(images, target, **options))
+        assert losses[0] == losses[1]
+
     @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.uint16], ids=str)
     def test_labels_of_any_integer_dtype(self, dtype):
         model, images = tiny().eval(), torch.rand(1, 3, 30, 32)

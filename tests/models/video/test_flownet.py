@@ -83,6 +83,9 @@ def test_bad_input(model):
         model(channels=0)
     with pytest.raises(ValueError, match=r"pictures: expected \(batch, 6, height, width\)"):
         model(widths=WIDTHS)(torch.rand(1, 3, 64, 64))
+    if model is FlowNetC:
+        with pytest.raises(ValueError, match="max_displacement: expected at least 0, got -1"):
+            model(max_displacement=-1)
 
 
 @pytest.mark.as_user
