@@ -97,6 +97,16 @@ class TestSearch:
             angles.append((unit @ unit.mT).mean())
         assert angles[1] > angles[0]
 
+    def test_a_small_weight_draws_them_together_too(self):
+        """Alone: the other loss falls by itself, so that the last step is the best."""
+        generate, g = generator_of(), torch.Generator().manual_seed(4)
+        low, start = torch.zeros(1, 3, 2, 2), torch.randn(4, 3, 6, generator=g)
+        falling = iter(range(100, 0, -1))
+        options = {"downscale": lambda x: next(falling) + 0 * x[..., :2, :2], "eps": 0.0}
+        z = pulse(generate, low, start, cross_weight=0.05, steps=20, **options).latents
+        before, after = (F.normalize(v, dim=2) for v in (start, z))
+        assert (after @ after.mT).mean() > (before @ before.mT).mean() + 0.05
+
     def test_noise_and_map(self):
         generate, g = generator_of(), torch.Generator().manual_seed(5)
         noise = [torch.randn(2, 1, 4, 4, generator=g), torch.zeros(2, 1, 8, 8)]

@@ -70,6 +70,9 @@ def test_anchors_are_centred_in_their_cells():
     assert counts == [9 * 256, 9 * 64, 9 * 16]
     square = anchors[3]  # ratio 1, the smallest size: 2 strides of 4 pixels
     assert square.tolist() == [-2.0, -2.0, 6.0, 6.0]
+    width, height = (anchors[:9, 2:] - anchors[:9, :2]).unbind(1)
+    ratios = torch.tensor([0.5, 1.0, 2.0])  # the paper's
+    torch.testing.assert_close(height / width, ratios.repeat_interleave(3))
 
 
 def test_losses_by_hand():
