@@ -94,8 +94,8 @@ def _largest_first(errors: Tensor) -> Tensor:
     """Places of float32 errors from 0 up; equal ones in their order.
 
     The bits of such floats are in the order of the floats. PyTorch has a radix sort of 32 bits, on
-    x86 and from 2**15 integers on; NumPy has one of 16 bits, of which two passes take 1.3 to 1.7 times
-    as long.
+    x86 and from 2**15 integers on; NumPy has one of 16 bits, of which two passes take 1.3 to 1.7
+    times as long.
     """
     keys = ~errors.view(torch.int32) & 0x7FFFFFFF
     if len(keys) >= 2**15 and "fbgemm" in torch.backends.quantized.supported_engines:

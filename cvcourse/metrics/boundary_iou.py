@@ -40,13 +40,23 @@ def boundary_iou(
     height, width = preds.shape[-2:]
     distance = dilation_ratio * math.sqrt(height**2 + width**2)
     distance = max(1, round(min(distance, max(height, width))))  # beyond, all is boundary
-    preds, target = _boundary(preds, distance), _boundary(target, distance)
-    return (preds & target).sum((-2, -1)) / (preds | target).sum((-2, -1))
+    batch = preds.shape[:-2]
+    if not preds.numel():
+        return torch.full(batch, torch.nan, device=preds.device)
+    pairs = zip(preds.reshape(-1, height, width), target.reshape(-1, height, width), strict=True)
+    # one mask after the other: what a mask needs stays in the cache
+    return torch.stack([_iou_of_boundaries(p, t, distance) for p, t in pairs]).view(batch)
+
+
+def _iou_of_boundaries(pred: Tensor, target: Tensor, distance: int) -> Tensor:
+    pred, target = _boundary(pred, distance), _boundary(target, distance)
+    union = (pred | target).count_nonzero()
+    return pred.logical_and_(target).count_nonzero() / union
 
 
 def _boundary(mask: Tensor, distance: int) -> Tensor:
     """Pixels of the mask with background in the square of side 2 * distance + 1 around them."""
-    near = F.pad(~mask, [distance] * 4, value=True)
+    near = F.pad(mask, [distance] * 4).logical_not_()
     side = 2 * distance + 1
     for dim in (-2, -1):
         reach = 1  # `near` already looks at this many pixels along dim: double it up to side
@@ -55,4 +65,4 @@ def _boundary(mask: Tensor, distance: int) -> Tensor:
             size = near.shape[dim] - step
             near = near.narrow(dim, 0, size) | near.narrow(dim, step, size)
             reach += step
-    return mask & near
+    return near.logical_and_(mask)
