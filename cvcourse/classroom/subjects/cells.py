@@ -1,61 +1,61 @@
-"""What a lesson that counts cells needs: cells out of masks, their count, rivals, marked nuclei."""
+"""What a lesson that counts cells needs: cells out of masks, their count, rivals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
-from cvcourse.classroom.figures.pictures import draw_image, show_gallery
+from cvcourse.classroom.figures.pictures import show_gallery
 from cvcourse.classroom.figures.pieces import paint_pieces
-from cvcourse.classroom.figures.style import VERMILION, WIDTH, describe
-from cvcourse.data import pictures
-from cvcourse.metrics import boundary_iou, confusion_matrix, mean_iou
-
-# centres of nuclei in the picture "immunohistochemistry", (x, y), marked by eye for this course
-_BY_EYE = (
-    (242, 250), (221, 258), (275, 240), (304, 241), (297, 251), (299, 260), (267, 254),
-    (275, 256), (260, 265), (271, 271), (239, 273), (247, 270), (229, 277), (231, 287),
-    (242, 288), (229, 298), (230, 309), (255, 290), (289, 270), (296, 280), (286, 294),
-)  # fmt: skip
-_TOP, _LEFT, _HEIGHT, _WIDTH, _ZOOM = 236, 214, 80, 96, 1.5
-
+from cvcourse.metrics import confusion_matrix
+from cvcourse.models import overlap_tile
 
 TIMES = (0.7, 0.85, 1.0, 1.15)  # parts of Otsu's threshold
-CUTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.99, 0.995)
-FLOODS = tuple({"apart": a, "smoothing": s} for a in (2, 3, 4, 5) for s in (0.5, 1, 1.5))
+CUTS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
+FLOODS = tuple({"apart": a, "smoothing": s} for a in (3, 4, 5, 7) for s in (0.5, 1, 1.5, 2))
 
 
 class Levels(NamedTuple):
-    """What a map of probabilities is cut at, for each purpose by itself."""
+    """What a map of probabilities is cut at, for each way to count by itself."""
 
     cut: float  # connected pieces above it are cells
-    level: float  # pixels above it are cell
     mask: float  # pixels above it are flooded
     flood: dict  # settings of `flooded`
 
 
-class Nuclei(NamedTuple):
-    stain: Float[Tensor, "1 1 height width"]  # how much blue stain, bright where nuclei are
-    photograph: Float[Tensor, "3 height width"]
-    marks: tuple[tuple[int, int], ...]  # (x, y) of each nucleus
+def with_gaps(
+    cells: Int64[Tensor, "images height width"],
+) -> Int64[Tensor, "images height width"]:
+    """Numbered cells without the pixels that have another cell in their 3 × 3 window."""
+    number = cells.float()[:, None]
+    highest = F.max_pool2d(number, 3, 1, padding=1)
+    lowest = -F.max_pool2d(-number.where(number > 0, 1e6), 3, 1, padding=1)
+    return cells.where((highest == lowest)[:, 0], 0)  # elsewhere background or two cells
 
-    def tally(self, pieces: Int64[Tensor, "height width"]) -> tuple[int, int, int, int]:
-        """(found, merged, lost, unmarked): marks alone in their piece, that share one, in none.
 
-        unmarked: pieces without a mark.
-        """
-        at = torch.tensor([int(pieces[y, x]) for x, y in self.marks])
-        inside = at[at > 0]
-        sharing = (inside[:, None] == inside).sum(1)
-        unmarked = len(pieces[pieces > 0].unique()) - len(inside.unique())
-        found, merged = int((sharing == 1).sum()), int((sharing > 1).sum())
-        return found, merged, int((at == 0).sum()), unmarked
+def standard(images: Float[Tensor, "images 1 height width"]) -> Tensor:
+    """Each picture with mean 0 and standard deviation 1, so that exposure does not matter."""
+    return (images - images.mean((-2, -1), keepdim=True)) / images.std((-2, -1), keepdim=True)
+
+
+@torch.no_grad()
+def cell_probability(
+    unet: nn.Module, images: Float[Tensor, "images 1 side side"]
+) -> Float[Tensor, "images side side"]:
+    """How likely each pixel is "cell", of two classes, from a trained `UNet` in evaluation mode.
+
+    Pictures are standardised, and mirrored at their edges. The answer is on the CPU.
+    """
+    unet.eval()
+    device = next(unet.parameters()).device
+    tile = {"tile": images.shape[-1], "margin": unet.margin, "stride": unet.stride}
+    parts = standard(images).to(device).split(20)
+    return torch.cat([overlap_tile(unet, x, **tile).softmax(1)[:, 1].cpu() for x in parts])
 
 
 def cells_of(
@@ -173,57 +173,27 @@ def tuned_watershed(
 
 
 def chosen_levels(
-    likely: Float[Tensor, "images height width"],
-    cells: Int64[Tensor, "images height width"],
-    wanted: Bool[Tensor, "images height width"],
-    *,
-    at_half: bool = False,
-) -> Levels:
-    """The best of CUTS for counting pieces, for the IoU of pixels, and for flooding.
+    likely: Float[Tensor, "images height width"], cells: Int64[Tensor, "images height width"]
+) -> tuple[Levels, float]:
+    """(levels, F1 of the pieces above `cut`): those that count `cells` best.
 
-    Settings of the flood are the best of FLOODS, on the mask that is best for the usual ones.
-
-    likely: probabilities of "cell". cells: true numbers. wanted: pixels that should be cell.
-    at_half: choose the cut and the settings alone; pixels and masks are taken at 0.5.
+    As in `tuned_watershed`, first the best of FLOODS at one half, then the best of CUTS for it.
     """
-    cut, _ = best_setting(CUTS, lambda t: cut_at(t, likely), cells)
-    level = mask = 0.5
-    if not at_half:
-        level = max(CUTS, key=lambda t: _pixel_iou(likely > t, wanted))
-        usual = {"apart": 4, "smoothing": 1}
-        mask, _ = best_setting(CUTS, lambda t: flood_all(usual, likely > t), cells)
-    flood, _ = best_setting(FLOODS, lambda s: flood_all(s, likely > mask), cells)
-    return Levels(cut, level, mask, flood)
+    cut, best = best_setting(CUTS, lambda t: cut_at(t, likely), cells)
+    flood, _ = best_setting(FLOODS, lambda s: flood_all(s, likely > 0.5), cells)
+    mask, _ = best_setting(CUTS, lambda t: flood_all(flood, likely > t), cells)
+    return Levels(cut, mask, flood), best
 
 
 def cell_scores(
     likely: Float[Tensor, "images height width"],
     cells: Int64[Tensor, "images height width"],
-    wanted: Bool[Tensor, "images height width"],
     levels: Levels,
 ) -> tuple[dict[str, float], Int64[Tensor, "images 4"]]:
-    """(scores by name, counts of each picture by threshold).
-
-    "cut"; "F1" and "merged" (cells) by threshold and "flooded"; "IoU" of pixels and "edges", their
-    boundary IoU.
-    """
+    """({"F1", "F1 flooded"}, counts of each picture by its pieces above `levels.cut`)."""
     own = count_cells(cut_at(levels.cut, likely), cells)
     after = count_cells(flood_all(levels.flood, likely > levels.mask), cells)
-    pixels = likely > levels.level
-    scores = {
-        "cut": levels.cut,
-        "F1": f1_of(own.sum(0)),
-        "F1 flooded": f1_of(after.sum(0)),
-        "merged": own[:, 3].sum(),
-        "merged flooded": after[:, 3].sum(),
-        "IoU": _pixel_iou(pixels, wanted),
-        "edges": boundary_iou(pixels, wanted, dilation_ratio=0.01).mean(),
-    }
-    return {name: float(score) for name, score in scores.items()}, own
-
-
-def _pixel_iou(mask: Tensor, wanted: Tensor) -> float:
-    return mean_iou(mask, wanted, 2, average="none")[1].item()
+    return {"F1": f1_of(own.sum(0)), "F1 flooded": f1_of(after.sum(0))}, own
 
 
 def show_cells(
@@ -240,46 +210,3 @@ def show_cells(
         pairs = zip(images, none if pieces is None else pieces, strict=True)
         painted.append([paint_pieces(image, piece) for image, piece in pairs])
     return show_gallery(painted, list(rows), captions=captions, title=title)
-
-
-def marked_nuclei() -> Nuclei:
-    """Nuclei around a gland, stained blue, 1.5 times enlarged, with 21 marks made by eye.
-
-    There is no official truth for this picture: marks are one person's, and outlines are unknown.
-    """
-    from skimage.color import rgb2hed
-
-    tissue = pictures.load("immunohistochemistry")
-    stain = torch.from_numpy(rgb2hed(tissue.permute(1, 2, 0).numpy())[..., 0]).float()
-    window = slice(_TOP, _TOP + _HEIGHT), slice(_LEFT, _LEFT + _WIDTH)
-
-    def enlarged(image: Tensor) -> Tensor:
-        return F.interpolate(image[None], scale_factor=_ZOOM, mode="bicubic")
-
-    marks = tuple((round((x - _LEFT) * _ZOOM), round((y - _TOP) * _ZOOM)) for x, y in _BY_EYE)
-    photograph = enlarged(tissue[:, *window])[0].clamp(0, 1)
-    return Nuclei(enlarged(stain[None, *window]), photograph, marks)
-
-
-def show_nuclei(
-    nuclei: Nuclei, pieces: Mapping[str, Int64[Tensor, "height width"]], *, title: str
-) -> Figure:
-    """The photograph with its marks, and beside it the outlines of each method's pieces as well."""
-    from skimage.segmentation import find_boundaries
-
-    rows = -(-(len(pieces) + 1) // 2)
-    figure, cells = plt.subplots(rows, 2, figsize=(WIDTH, 3.6 * rows + 0.3), squeeze=False)
-    for axes in cells.flat[len(pieces) + 1 :]:
-        axes.axis("off")
-    told = [f"{len(nuclei.marks)} nuclei, marked by eye (+)"]
-    for axes, (name, found) in zip(cells.flat, {"": None, **pieces}.items(), strict=False):
-        shown = nuclei.photograph.clone()
-        if found is not None:
-            shown[:, torch.from_numpy(find_boundaries(found.numpy(), mode="inner"))] = 0
-            counts = "{} found, {} merged, {} lost, {} unmarked".format(*nuclei.tally(found))
-            told.append(f"{name}: {counts}")
-        draw_image(axes, shown)
-        axes.plot(*zip(*nuclei.marks, strict=True), "+", color=VERMILION, markersize=8, mew=2)
-        axes.set_title(told[-1], fontsize=10)
-    figure.suptitle(title)
-    return describe(figure, f"{title}. {'; '.join(told)}.")

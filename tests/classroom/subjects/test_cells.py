@@ -1,14 +1,17 @@
+from functools import partial
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
+import torch.nn.functional as F
 from scipy import ndimage
 
 from cvcourse.classroom.subjects.cells import (
     CUTS,
     FLOODS,
     TIMES,
-    Levels,
     best_setting,
+    cell_probability,
     cell_scores,
     cells_of,
     chosen_levels,
@@ -18,14 +21,14 @@ from cvcourse.classroom.subjects.cells import (
     f1_of,
     flood_all,
     flooded,
-    marked_nuclei,
     otsu_mask,
     show_cells,
-    show_nuclei,
+    standard,
     tuned_watershed,
+    with_gaps,
 )
 from cvcourse.data.cells import cell_pictures
-from cvcourse.metrics import boundary_iou
+from cvcourse.models import UNet
 
 
 def test_pieces_are_numbered_grown_and_specks_are_dropped():
@@ -76,15 +79,6 @@ def test_f1_of_counts_and_of_their_sum():
     assert f1_of(torch.tensor([3, 4, 5, 2])) == pytest.approx(6 / 9)
     assert f1_of(torch.tensor([[3, 4, 5, 2], [1, 1, 1, 0]]).sum(0)) == pytest.approx(8 / 11)
     assert f1_of(torch.zeros(4)) == 0
-
-
-def test_marks_lie_in_the_picture_on_blue_stain():
-    nuclei = marked_nuclei()
-    assert nuclei.stain.shape == (1, 1, 120, 144)
-    assert nuclei.photograph.shape == (3, 120, 144)
-    assert len(set(nuclei.marks)) == 21
-    at = torch.stack([nuclei.stain[0, 0, y, x] for x, y in nuclei.marks])
-    assert at.median() > nuclei.stain.quantile(0.75)
 
 
 def two_disks(apart):
@@ -149,77 +143,61 @@ def test_a_watershed_is_tuned_first_by_its_flood_then_by_its_threshold():
     assert f1(flood, times) == best == max(f1(flood, t) for t in TIMES)
 
 
-def bridged():
-    """(probabilities, cells, wanted): two disks, a bridge of 0.55 between them, a halo of 0.35."""
+def test_levels_are_chosen_for_each_way_to_count_by_itself():
     one, other = two_disks(apart=11)
-    cells = one.long() + 2 * (other & ~one).long()
-    wanted = (one ^ other)[None]
-    likely = torch.where(wanted, 0.92, 0.01)
-    likely[(one & other)[None]] = 0.55
-    edge = torch.nn.functional.max_pool2d((one | other).float()[None], 3, 1, 1) > 0
-    likely[edge & (likely < 0.3)] = 0.35
-    return likely, cells[None], wanted
-
-
-def test_levels_are_chosen_for_each_purpose_by_itself():
-    likely, cells, wanted = bridged()
-    levels = chosen_levels(likely, cells, wanted)
+    cells = (one.long() + 2 * (other & ~one).long())[None]
+    likely = torch.where((one ^ other)[None], 0.92, 0.01)
+    likely[(one & other)[None]] = 0.55  # a bridge
+    levels, best = chosen_levels(likely, cells)
 
     def f1(pieces):
         return f1_of(count_cells(pieces, cells).sum(0))
 
-    assert f1(cut_at(levels.cut, likely)) == max(f1(cut_at(t, likely)) for t in CUTS) == 1
+    assert best == f1(cut_at(levels.cut, likely)) == max(f1(cut_at(t, likely)) for t in CUTS) == 1
     assert levels.cut >= 0.6  # above the bridge
-    assert 0.55 <= levels.level < 0.92
-    assert f1(flood_all(levels.flood, likely > levels.mask)) == 1
-    assert levels.mask in CUTS
-
-
-def test_at_half_only_the_cut_and_the_flood_are_chosen():
-    likely, cells, wanted = bridged()
-    levels, free = (chosen_levels(likely, cells, wanted, at_half=half) for half in (True, False))
-    assert (levels.level, levels.mask) == (0.5, 0.5)
-    assert levels.cut == free.cut
-    assert f1_of(count_cells(flood_all(levels.flood, likely > 0.5), cells).sum(0)) == 1
+    half = [f1(flood_all(settings, likely > 0.5)) for settings in FLOODS]
+    assert levels.flood == FLOODS[half.index(max(half))]
+    floods = [f1(flood_all(levels.flood, likely > t)) for t in CUTS]
+    assert levels.mask == CUTS[floods.index(max(floods))]
 
 
 def test_scores_at_levels():
-    likely, cells, wanted = bridged()
-    levels = Levels(cut=0.6, level=0.3, mask=0.5, flood={"apart": 3, "smoothing": 1.0})
-    scores, own = cell_scores(likely, cells, wanted, levels)
-    (flood,) = count_cells([flooded(likely[0] > 0.5, **levels.flood)], cells)
-    assert own.tolist() == count_cells([cells_of(likely[0] > 0.6)], cells).tolist()
-    mask = likely > 0.3
-    assert scores == {
-        "cut": 0.6,
-        "F1": f1_of(own[0]),
-        "F1 flooded": f1_of(flood),
-        "merged": own[0, 3],
-        "merged flooded": flood[3],
-        "IoU": pytest.approx(((mask & wanted).sum() / (mask | wanted).sum()).item()),
-        "edges": pytest.approx(boundary_iou(mask, wanted, dilation_ratio=0.01).item()),
-    }
+    one, other = two_disks(apart=11)
+    cells = (one.long() + 2 * (other & ~one).long())[None]
+    likely = torch.where((one | other)[None], 0.9, 0.1)
+    levels = Levels(cut=0.6, mask=0.5, flood={"apart": 3, "smoothing": 1.0})
+    scores, counts = cell_scores(likely, cells, levels)
+    assert counts.tolist() == [[0, 1, 2, 2]] or counts.tolist() == [[1, 1, 2, 2]]
+    assert scores == {"F1": f1_of(counts[0]), "F1 flooded": 1}
 
 
-def test_tally_of_marks():
-    nuclei = marked_nuclei()
-    pieces = torch.zeros(120, 144, dtype=torch.int64)
-    (x, y), (u, v), (s, t) = nuclei.marks[:3]
-    assert nuclei.tally(pieces) == (0, 0, 21, 0)
-    pieces[y, x], pieces[v, u], pieces[t, s] = 4, 4, 9
-    pieces[0, 0] = 2
-    assert nuclei.tally(pieces) == (1, 2, 18, 1)
+def test_gaps_are_where_two_cells_meet():
+    row = torch.tensor([[[0, 1, 1, 1, 2, 2, 0]]])
+    assert with_gaps(row).tolist() == [[[0, 1, 1, 0, 0, 2, 0]]]
+    _, cells = cell_pictures(3, "val", seed=2)
+    kept = with_gaps(cells)
+    for picture, gapped in zip(cells.numpy(), kept.numpy(), strict=True):
+        near = ndimage.generic_filter(
+            picture, lambda window: len(set(window) - {0}) > 1, size=3, mode="constant"
+        )
+        assert (gapped == picture * (near == 0)).all()
+
+
+def test_probability_is_that_of_the_mirrored_picture():
+    torch.manual_seed(0)
+    unet = UNet(widths=(2, 4, 8))
+    images, _ = cell_pictures(21, "val", size=52)
+    likely = cell_probability(unet, images)
+    grey = images.double().numpy()
+    mean, deviation = (f((2, 3), keepdims=True) for f in (grey.mean, partial(grey.std, ddof=1)))
+    alike = torch.from_numpy((grey - mean) / deviation).float()
+    with torch.no_grad():
+        logits = unet.eval()(F.pad(alike, [20] * 4, mode="reflect"))
+    torch.testing.assert_close(likely, (logits[:, 1] - logits[:, 0]).sigmoid())
+    torch.testing.assert_close(standard(images), alike)
 
 
 def test_figures_say_what_was_found():
-    nuclei = marked_nuclei()
-    pieces = torch.zeros(120, 144, dtype=torch.int64)
-    x, y = nuclei.marks[0]
-    pieces[y - 2 : y + 3, x - 2 : x + 3] = 1
-    figure = show_nuclei(nuclei, {"mine": pieces}, title="Nuclei")
-    assert "mine: 1 found, 0 merged, 20 lost, 0 unmarked" in figure.alt_text
-    assert figure.axes[1].get_title() == "mine: 1 found, 0 merged, 20 lost, 0 unmarked"
-    assert all(len(axes.get_lines()[0].get_xdata()) == 21 for axes in figure.axes[:2])  # the marks
     images, truth = cell_pictures(2, "val")
     figure = show_cells(
         images, {"picture": None, "truth": truth}, [["", ""], ["a", "b"]], title="Cells"
