@@ -1381,6 +1381,10 @@ class TestTilesOfAPicture:
         with pytest.raises(AssertionError, match="near the picture's edge"):
             check(partial(self.in_tiles, mode=mode))
 
+    def test_no_tiles_at_all(self, check):
+        with pytest.raises(AssertionError, match="tile \\+ 2 margin"):
+            check(lambda m, x, tile, margin: m(F.pad(x, [margin] * 4, mode="reflect")))
+
     def test_rows_and_columns_exchanged(self, check):
         with pytest.raises(AssertionError, match="not a square"):
             check(lambda *given, **sizes: self.in_tiles(*given, **sizes).mT)

@@ -10,6 +10,7 @@ from cvcourse.classroom.subjects.cells import (
     CUTS,
     FLOODS,
     TIMES,
+    Levels,
     best_setting,
     cell_probability,
     cell_scores,
