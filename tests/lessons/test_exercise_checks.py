@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from cvcourse import losses, methods, models, ops
 from cvcourse.classroom.subjects import detecting
 from cvcourse.classroom.subjects.regions import random_boxes
+from cvcourse.metrics import bootstrap_interval
 from cvcourse.models import FasterRCNN
 from tests.lessons.notebooks import LESSONS
 
@@ -1417,10 +1418,13 @@ class TestWelcome:
         objects[:, 0] = True
         scores = {"network": torch.tensor([0.9, 0.8, 0.7, 0.6]), "tuned pipeline": torch.zeros(4)}
         names = {"torch": torch, "test": (images, objects), "scores": scores}
+        names["bootstrap_interval"] = bootstrap_interval
         return cell("00", "exercises-4", **names)["check_gaps"]
 
     def test_gaps(self, check_gaps):
-        assert check_gaps({"faint": 0.85, "strong": 0.65}).endswith("among the faint ones")
+        told = check_gaps({"faint": 0.85, "strong": 0.65})
+        assert told.startswith("right")
+        assert told.endswith("faint 0.80 to 0.90, strong 0.60 to 0.70")
         assert check_gaps({"faint": 0.0, "strong": 0.0}).startswith("not filled yet")
         assert "must be 0.750" in check_gaps({"faint": 0.9, "strong": 0.9})
         signed = check_gaps({"faint": 0.7, "strong": 0.8})  # split by the sign: bright ones strong
