@@ -29,7 +29,8 @@ def variation(x: Tensor, p: int, reduction: str, valid: Tensor | None = None) ->
     sums = in_pieces(partial(_sums, p), *batches)
     if reduction != "mean":
         return reduce_loss(sums.sum(1), reduction)
-    return sum(sums[:, i].sum() / _count(x, dim, valid) for i, dim in enumerate(AXES))
+    right, down = (sums[:, i].sum() / _count(x, dim, valid) for i, dim in enumerate(AXES))
+    return right + down
 
 
 def _sums(p: int, x: Tensor, valid: Tensor | None = None) -> Tensor:
