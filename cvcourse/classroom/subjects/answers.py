@@ -28,8 +28,8 @@ TITLES = (
 def show_answers(frames: Tensor, target: dict[str, Tensor], *, title: str | None = None) -> Figure:
     """The first of two frames (2, 3, H, W) of `Clips`, seven answers to it, and the second frame.
 
-    Nearer is brighter in the map of depth; a normal's x, y and z are red, green and blue; the hue
-    of motion is its direction.
+    Objects are shades of grey, for a colour means a class. Nearer is brighter in the map of depth;
+    a normal's x, y and z are red, green and blue; the hue of motion is its direction.
     """
     seen = target["masks"][0].flatten(1).any(1)
     boxes, masks = target["boxes"][0][seen], target["masks"][0][seen]
@@ -41,7 +41,8 @@ def show_answers(frames: Tensor, target: dict[str, Tensor], *, title: str | None
     draw_image(detection, frames[0])
     draw_boxes(detection, boxes, labels, class_names=CLASSES)
     _paint(semantic, frames[0], masks, [colour_of(int(label)) for label in labels])
-    _paint(instances, frames[0], masks, [colour_of(i) for i in range(len(masks))])
+    shades = [str(grey) for grey in np.linspace(0.95, 0.35, len(masks))]  # a colour means a class
+    _paint(instances, frames[0], masks, shades)
     distance.imshow(depth, cmap="viridis_r", vmax=np.quantile(depth, 0.99))
     draw_image(normals, target["normals"][0] / 2 + 0.5)
     motion.imshow(flow_colours(flow, float(np.hypot(*flow).max())))
