@@ -61,6 +61,27 @@ def materials(
     return labels, images
 
 
+def pasted(
+    maps: Int64[Tensor, "n height width"],
+    labels: Int64[Tensor, "m height width"],
+    images: Float[Tensor, "m 3 height width"],
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "n 3 height width"]:
+    """What needs no network: each material of a map is filled with what a picture, drawn by lot
+    from those of nothing else, has at these places.
+
+    labels, images: of the pictures that are pasted from. Where none is of one material alone, any
+    picture may be drawn.
+    """
+    grains = []
+    for k in range(len(MATERIALS)):
+        plain = (labels == k).flatten(1).all(1).nonzero()[:, 0]
+        plain = plain if len(plain) else torch.arange(len(labels))
+        grains.append(images[plain[torch.randint(len(plain), (len(maps),), generator=generator)]])
+    where = maps[:, None, None].expand(-1, 1, images.shape[1], -1, -1)
+    return torch.stack(grains, 1).gather(1, where)[:, 0]
+
+
 def planes(
     labels: Int64[Tensor, "n height width"], generator: torch.Generator | None = None
 ) -> Float[Tensor, "n 4 height width"]:

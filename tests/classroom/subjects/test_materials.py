@@ -113,3 +113,30 @@ def test_a_reader_learns_to_read(drawn):
 def test_bad_input(split, side, says):
     with pytest.raises(ValueError, match=says):
         materials.materials(split, 1, side=side)
+
+
+class TestPasted:
+    def test_each_material_comes_from_a_picture_of_nothing_else(self):
+        labels = torch.stack([torch.full((2, 2), k) for k in (2, 0, 3, 1)])
+        images = labels[:, None].expand(-1, 3, -1, -1) / 10 + torch.arange(3).view(3, 1, 1)
+        mixed = torch.tensor([[[0, 1], [2, 3]]])
+        labels, images = (
+            torch.cat([labels, mixed]),
+            torch.cat([images, torch.full((1, 3, 2, 2), 9.0)]),
+        )
+        made = materials.pasted(mixed, labels, images)
+        torch.testing.assert_close(made, mixed[:, None] / 10 + torch.arange(3).view(3, 1, 1))
+
+    def test_the_lot_is_the_generators(self, drawn):
+        labels, images = drawn
+        one, same, other = (
+            materials.pasted(labels[:9], labels, images, torch.Generator().manual_seed(k))
+            for k in (0, 0, 1)
+        )
+        assert torch.equal(one, same)
+        assert not torch.equal(one, other)
+
+    def test_without_a_plain_picture_any_will_do(self):
+        mixed = torch.tensor([[[0, 1], [2, 3]]])
+        images = torch.rand(1, 3, 2, 2)
+        assert torch.equal(materials.pasted(mixed, mixed, images), images)
