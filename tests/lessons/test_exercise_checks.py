@@ -5,8 +5,10 @@ import itertools
 import math
 from fractions import Fraction
 from functools import partial
+from types import SimpleNamespace
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -312,20 +314,52 @@ class TestDeepClusterWithoutLooks:
     @pytest.fixture
     def check(self):
         rows = {"DeepCluster": [0.85, 0.82], "untrained": [0.55, 0.6]}
-        names = {"row": rows.get, "DEEP": "DeepCluster", "NONE": "untrained"}
+        names = {"row": rows.get, "DEEP": "DeepCluster", "NONE": "untrained", "np": np}
         return cell("30", "exercises-3b", **names)["check_looks"]
 
     def test_right(self, check):
-        assert check(0.65).startswith("right: 33%")
+        assert check([0.65, 0.7]).startswith("right: 33% and 45%")
 
     def test_no_work(self, check):
         assert check(None).startswith("to do")
 
+    def test_one_training(self, check):
+        assert "two probes" in check(0.65)
+
     def test_looks_left_on(self, check):
-        assert "look=False" in check(0.85)
+        assert "look=False" in check([0.85, 0.82])
+        assert "look=False" in check([0.65, 0.81])
 
     def test_the_untrained_network_probed(self, check):
-        assert "the trunk that you trained" in check(0.55)
+        assert "the trunk that you trained" in check([0.55, 0.7])
+
+
+class TestLabelsOfTheLastSorting:
+    @pytest.fixture
+    def check(self):
+        rows = {"DeepCluster": np.array([0.8, 0.86]), "untrained": np.array([0.55, 0.6])}
+        names = {"DEEP": "DeepCluster", "NONE": "untrained", "trunk": None}
+        names |= {"row": lambda name, trainings=5: rows[name], "probed": lambda trunk, seed: 0.845}
+        names["run"] = SimpleNamespace(seed=0)
+        return cell("30", "exercises-4b", **names)["check_labels"]
+
+    def test_right(self, check):
+        told = check(0.87, 0.85)
+        assert told.startswith("right: last +0.025, half-way +0.005")
+        assert "span 0.060" in told
+
+    def test_no_work(self, check):
+        assert check(None, None).startswith("to do")
+        assert check(0.87, None).startswith("to do")
+
+    def test_the_network_of_deepcluster(self, check):
+        assert "did you probe fresh" in check(0.845, 0.85)
+
+    def test_one_sorting_twice(self, check):
+        assert "labelled[EPOCHS // 2]" in check(0.87, 0.87)
+
+    def test_nothing_learnt(self, check):
+        assert "near the untrained" in check(0.87, 0.6)
 
 
 class TestWhoPullsAndWhoPushes:
