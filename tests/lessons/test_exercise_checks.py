@@ -1309,6 +1309,15 @@ class TestAlphaOfTwo:
     def test_walls_that_are_alike(self, check):
         assert "alike" in check(lambda *given: self.projected(*given, alike=0.0))
 
+    def test_noise_that_leads_out_of_the_range(self, check):
+        def unlimited(image1, image2, wall1, wall2):
+            apart = wall1 - wall2
+            size = apart.square().sum(1, keepdim=True)
+            share = ((image1 - image2) * apart).sum(1, keepdim=True) / size.clamp(min=1e-12)
+            return torch.where(size > 0, 1 - share, torch.ones_like(share))
+
+        assert "limit" in check(unlimited)
+
 
 class TestRoomAround:
     @pytest.fixture
