@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from cvcourse import losses, methods, models, ops
-from cvcourse.classroom.subjects import detecting
+from cvcourse.classroom.subjects import detecting, gains
 from cvcourse.classroom.subjects.regions import random_boxes
 from cvcourse.metrics import bootstrap_interval
 from cvcourse.models import FasterRCNN
@@ -1432,6 +1432,12 @@ class TestTilesOfAPicture:
     def test_rows_and_columns_exchanged(self, check):
         with pytest.raises(AssertionError, match="not a square"):
             check(lambda *given, **sizes: self.in_tiles(*given, **sizes).mT)
+
+    def test_trainings_are_asked_for_until_they_are_there(self, capsys):
+        rows = ("U-Net", "ridge of 40", "three classes")
+        table = {f"{name}: F1": np.array([0.9, 0.91, 0.92]) for name in rows}
+        cell("08", "exercises-5", gains=gains, table=table)
+        assert capsys.readouterr().out.count("nothing yet") == 2
 
 
 class TestWelcome:

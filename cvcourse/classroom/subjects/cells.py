@@ -38,6 +38,21 @@ def with_gaps(
     return cells.where((highest == lowest)[:, 0], 0)  # elsewhere background or two cells
 
 
+def other_recipes(
+    cells: Int64[Tensor, "images height width"], ridge: Float[Tensor, "images height width"]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """(target, weights) by name: a ridge four times as high; gaps as a class of their own.
+
+    ridge: weights of `cells` with gaps, 1 far from gaps.
+    """
+    gapped = with_gaps(cells) > 0
+    classes = (cells > 0).long() + ((cells > 0) & ~gapped)  # background, cell, gap
+    return {
+        "ridge of 40": (gapped, 1 + 4 * (ridge - 1)),
+        "three classes": (classes, torch.ones_like(ridge)),
+    }
+
+
 def standard(images: Float[Tensor, "images 1 height width"]) -> Tensor:
     """Each picture with mean 0 and standard deviation 1, so that exposure does not matter."""
     return (images - images.mean((-2, -1), keepdim=True)) / images.std((-2, -1), keepdim=True)
@@ -105,13 +120,20 @@ def f1_of(counts: Tensor) -> float:
     return 2 * matched / max(pieces + cells, 1)
 
 
+def f1(
+    pieces: Sequence[Int64[Tensor, "height width"]], cells: Int64[Tensor, "images height width"]
+) -> float:
+    """F1 of all pictures together: `f1_of` the sum of `count_cells`."""
+    return f1_of(count_cells(pieces, cells).sum(0))
+
+
 def best_setting(
     settings: Sequence,
     pieces_of: Callable[..., Sequence[Int64[Tensor, "height width"]]],
     cells: Int64[Tensor, "images height width"],
 ) -> tuple:
     """(setting, its F1): the one of `settings` whose `pieces_of(setting)` count `cells` best."""
-    scores = [f1_of(count_cells(pieces_of(setting), cells).sum(0)) for setting in settings]
+    scores = [f1(pieces_of(setting), cells) for setting in settings]
     best = int(np.argmax(scores))
     return settings[best], scores[best]
 
@@ -174,15 +196,15 @@ def tuned_watershed(
 
 def chosen_levels(
     likely: Float[Tensor, "images height width"], cells: Int64[Tensor, "images height width"]
-) -> tuple[Levels, float]:
-    """(levels, F1 of the pieces above `cut`): those that count `cells` best.
+) -> Levels:
+    """The levels that count `cells` best.
 
     As in `tuned_watershed`, first the best of FLOODS at one half, then the best of CUTS for it.
     """
-    cut, best = best_setting(CUTS, lambda t: cut_at(t, likely), cells)
+    cut, _ = best_setting(CUTS, lambda t: cut_at(t, likely), cells)
     flood, _ = best_setting(FLOODS, lambda s: flood_all(s, likely > 0.5), cells)
     mask, _ = best_setting(CUTS, lambda t: flood_all(flood, likely > t), cells)
-    return Levels(cut, mask, flood), best
+    return Levels(cut, mask, flood)
 
 
 def cell_scores(
@@ -194,6 +216,28 @@ def cell_scores(
     own = count_cells(cut_at(levels.cut, likely), cells)
     after = count_cells(flood_all(levels.flood, likely > levels.mask), cells)
     return {"F1": f1_of(own.sum(0)), "F1 flooded": f1_of(after.sum(0))}, own
+
+
+def judge(
+    unet: nn.Module,
+    choice: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    seen: tuple[Tensor, Tensor],
+    *,
+    count: str = "F1",
+) -> tuple[dict[str, float], dict]:
+    """(numbers of one network, what they were made of), on sets of (images, cells).
+
+    Levels are chosen on `choice`. The numbers are `cell_scores` of `test`; the one of them that
+    `count` names, on `choice` ("F1 validation") and `seen` ("F1 training"); and the level "cut".
+    """
+    chosen, likely, learnt = (cell_probability(unet, x) for x, _ in (choice, test, seen))
+    levels = chosen_levels(chosen, choice[1])
+    numbers, counts = cell_scores(likely, test[1], levels)
+    numbers["F1 validation"] = cell_scores(chosen, choice[1], levels)[0][count]
+    numbers["F1 training"] = cell_scores(learnt, seen[1], levels)[0][count]
+    numbers["cut"] = levels.cut
+    return numbers, {"likely": likely, "counts": counts, "levels": levels}
 
 
 def show_cells(

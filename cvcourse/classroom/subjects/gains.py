@@ -100,6 +100,28 @@ def verdict_of_gain(ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor) -> str
     return f"{gains_in_words(ours, theirs)}: {verdict}"
 
 
+def check_trainings(
+    mine: Mapping[str, Sequence[float] | None], table: Mapping[str, np.ndarray], theirs: str
+) -> str:
+    """A reader's own three trainings of some rows of a table, and then the table's, over one row.
+
+    mine: F1s (or whatever) of rows by name, None where there are none yet. theirs: the row that
+        they are compared with. table: values by "ROW: F1", from the same seeds.
+
+    Raises AssertionError where a row is not as many values as the table's, or is `theirs` itself.
+    """
+    lines, base = [], table[f"{theirs}: F1"]
+    for name, yours in mine.items():
+        if yours is None:
+            lines.append(f"{name}: nothing yet: put in your F1s, and run this cell again")
+            continue
+        assert len(yours) == len(base), f"{name}: seeds 0, 1, 2; one training is a throw of dice"
+        assert list(yours) != list(base), f"{name}: these are the F1s of {theirs} itself"
+        lines.append(f"{name} over {theirs}, yours: {verdict_of_gain(yours, base)}")
+        lines.append(f"   ours: {verdict_of_gain(table[f'{name}: F1'], base)}")
+    return "\n".join(lines)
+
+
 def wilson_interval(hits: int, trials: int) -> tuple[float, float, float]:
     """(share, low, high): a share of hits, and Wilson's interval for it.
 

@@ -19,9 +19,12 @@ from cvcourse.classroom.subjects.cells import (
     compare_cells,
     count_cells,
     cut_at,
+    f1,
     f1_of,
     flood_all,
     flooded,
+    judge,
+    other_recipes,
     otsu_mask,
     show_cells,
     standard,
@@ -80,6 +83,12 @@ def test_f1_of_counts_and_of_their_sum():
     assert f1_of(torch.tensor([3, 4, 5, 2])) == pytest.approx(6 / 9)
     assert f1_of(torch.tensor([[3, 4, 5, 2], [1, 1, 1, 0]]).sum(0)) == pytest.approx(8 / 11)
     assert f1_of(torch.zeros(4)) == 0
+
+
+def test_f1_of_pictures_is_of_their_cells_together():
+    one, two = torch.zeros(6, 6).long(), torch.zeros(6, 6).long()
+    one[1:3, 1:3], two[1:3, 1:3], two[4:, 4:] = 1, 1, 2
+    assert f1([one, one], torch.stack([one, two])) == pytest.approx(2 * 2 / (2 + 3))
 
 
 def two_disks(apart):
@@ -149,12 +158,12 @@ def test_levels_are_chosen_for_each_way_to_count_by_itself():
     cells = (one.long() + 2 * (other & ~one).long())[None]
     likely = torch.where((one ^ other)[None], 0.92, 0.01)
     likely[(one & other)[None]] = 0.55  # a bridge
-    levels, best = chosen_levels(likely, cells)
+    levels = chosen_levels(likely, cells)
 
     def f1(pieces):
         return f1_of(count_cells(pieces, cells).sum(0))
 
-    assert best == f1(cut_at(levels.cut, likely)) == max(f1(cut_at(t, likely)) for t in CUTS) == 1
+    assert f1(cut_at(levels.cut, likely)) == max(f1(cut_at(t, likely)) for t in CUTS) == 1
     assert levels.cut >= 0.6  # above the bridge
     half = [f1(flood_all(settings, likely > 0.5)) for settings in FLOODS]
     assert levels.flood == FLOODS[half.index(max(half))]
@@ -184,6 +193,17 @@ def test_gaps_are_where_two_cells_meet():
         assert (gapped == picture * (near == 0)).all()
 
 
+def test_other_recipes_of_a_row():
+    row = torch.tensor([[[0, 1, 1, 2, 2, 0]]])
+    recipes = other_recipes(row, torch.tensor([[[1.0, 1, 3, 2, 1, 1]]]))
+    target, weights = recipes["ridge of 40"]
+    assert target.tolist() == [[[False, True, False, False, True, False]]]
+    assert weights.tolist() == [[[1, 1, 9, 5, 1, 1]]]
+    target, weights = recipes["three classes"]
+    assert target.tolist() == [[[0, 1, 2, 2, 1, 0]]]
+    assert (weights == 1).all()
+
+
 def test_probability_is_that_of_the_mirrored_picture():
     torch.manual_seed(0)
     unet = UNet(widths=(2, 4, 8))
@@ -196,6 +216,23 @@ def test_probability_is_that_of_the_mirrored_picture():
         logits = unet.eval()(F.pad(alike, [20] * 4, mode="reflect"))
     torch.testing.assert_close(likely, (logits[:, 1] - logits[:, 0]).sigmoid())
     torch.testing.assert_close(standard(images), alike)
+
+
+def test_a_network_is_judged_by_levels_of_other_pictures():
+    torch.manual_seed(0)
+    unet = UNet(widths=(2, 4, 8))
+    sets = {name: cell_pictures(2, name, size=52, seed=1) for name in ("val", "test", "train")}
+    choice, test, seen = sets.values()
+    numbers, made = judge(unet, choice, test, seen, count="F1 flooded")
+    likely = {name: cell_probability(unet, images) for name, (images, _) in sets.items()}
+    levels = chosen_levels(likely["val"], choice[1])
+    assert (made["levels"], numbers["cut"]) == (levels, levels.cut)
+    assert torch.equal(made["likely"], likely["test"])
+    assert torch.equal(made["counts"], count_cells(cut_at(levels.cut, likely["test"]), test[1]))
+    assert numbers["F1"] == f1_of(made["counts"].sum(0))
+    for key, name in (("flooded", "test"), ("validation", "val"), ("training", "train")):
+        pieces = flood_all(levels.flood, likely[name] > levels.mask)
+        assert numbers[f"F1 {key}"] == f1(pieces, sets[name][1])
 
 
 def test_figures_say_what_was_found():

@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from sklearn.metrics import jaccard_score
 
 from cvcourse.classroom import gain_of_trainings, paired_gain, wilson_interval
 from cvcourse.classroom.subjects.gains import (
+    check_trainings,
     gain_of_sum,
     gains_in_words,
     interval_of_sum,
@@ -239,3 +242,27 @@ def test_verdict_of_a_gain():
     assert verdict_of_gain([0.40, 0.51, 0.44], ours).endswith("-0.110: behind")
     told = verdict_of_gain(ours, [0.48, 0.61, 0.50])
     assert told == f"{gains_in_words(ours, [0.48, 0.61, 0.50])}: not told apart"
+
+
+class TestTrainingsOfAReader:
+    table = types.MappingProxyType(
+        {"base: F1": np.array([0.979, 0.976, 0.982]), "new: F1": np.array([0.989, 0.98, 0.962])}
+    )
+
+    def test_are_judged_beside_the_tables(self):
+        yours, ours = check_trainings({"new": [0.5, 0.51, 0.49]}, self.table, "base").splitlines()
+        assert "yours" in yours
+        assert yours.endswith("behind")
+        assert "ours" in ours
+        assert ours.endswith("not told apart")
+
+    def test_are_asked_for_while_there_are_none(self):
+        assert "nothing yet" in check_trainings({"new": None}, self.table, "base")
+
+    def test_are_as_many_as_the_tables(self):
+        with pytest.raises(AssertionError, match="throw of dice"):
+            check_trainings({"new": [0.97]}, self.table, "base")
+
+    def test_are_of_another_row(self):
+        with pytest.raises(AssertionError, match="of base itself"):
+            check_trainings({"new": [0.979, 0.976, 0.982]}, self.table, "base")
