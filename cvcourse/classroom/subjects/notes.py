@@ -18,6 +18,7 @@ from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.poses import posed
 from cvcourse.data import digits, real
+from cvcourse.methods import rotate
 
 SIDE, DIGIT = 24, 16  # pixels of a note, and of the digit somewhere on it
 PAPERS = {
@@ -90,6 +91,13 @@ def looks(notes: Tensor, generator: torch.Generator) -> Tensor:
     uniform = 2 * torch.rand(4, len(notes), generator=generator) - 1
     angle, size, shift = 0.3 * uniform[0], 1 + 0.15 * uniform[1], uniform[2:].T / 3
     return posed(notes, angle, size, shift, outside="border")
+
+
+def turned_looks(notes: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A look at each note (N, C, S, S), turned by 0 to 3 quarters, and by how many (N,)."""
+    turns, quarters = rotate(looks(notes, generator))  # four of each
+    one = 4 * torch.arange(len(notes)) + torch.randint(4, (len(notes),), generator=generator)
+    return turns[one], quarters[one]
 
 
 def contents(found: Tensor, labels: Tensor, clusters: int) -> Tensor:

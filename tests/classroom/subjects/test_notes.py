@@ -16,6 +16,7 @@ from cvcourse.classroom.subjects.notes import (
     show_clusters,
     show_contents,
     sticky_notes,
+    turned_looks,
     write_notes,
 )
 from cvcourse.data import digits, real
@@ -78,6 +79,15 @@ def test_a_look_is_near_the_note_and_each_is_another():
     assert (first.mean((2, 3)) - images.mean((2, 3))).abs().max() < 0.12  # no border comes in
     flat = torch.full((5, 3, SIDE, SIDE), 0.6)
     torch.testing.assert_close(looks(flat, generator), flat)
+
+
+def test_looks_that_are_turned_by_quarters():
+    images, _ = write_notes(digits.load("val")[0][:40], torch.Generator().manual_seed(0))
+    turned, quarters = turned_looks(images, torch.Generator().manual_seed(1))
+    upright = looks(images, torch.Generator().manual_seed(1))
+    back = [picture.rot90(-int(k), (1, 2)) for picture, k in zip(turned, quarters, strict=True)]
+    assert torch.equal(torch.stack(back), upright)
+    assert quarters.unique().tolist() == [0, 1, 2, 3]
 
 
 def test_contents_and_clusters_that_are_shown():
