@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 from functools import partial
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import nbformat
 import numpy as np
@@ -15,8 +16,8 @@ import torch.nn.functional as F
 
 from cvcourse import losses, methods, models, ops
 from cvcourse.classroom.subjects import detecting, gains
+from cvcourse.classroom.subjects.gains import gain_between
 from cvcourse.classroom.subjects.regions import random_boxes
-from cvcourse.metrics import bootstrap_interval
 from cvcourse.models import FasterRCNN
 from tests.lessons.notebooks import LESSONS
 
@@ -1467,13 +1468,13 @@ class TestWelcome:
         objects[:, 0] = True
         scores = {"network": torch.tensor([0.9, 0.8, 0.7, 0.6]), "tuned pipeline": torch.zeros(4)}
         names = {"torch": torch, "test": (images, objects), "scores": scores}
-        names["bootstrap_interval"] = bootstrap_interval
+        names["gain_between"] = gain_between
         return cell("00", "exercises-4", **names)["check_gaps"]
 
     def test_gaps(self, check_gaps):
         told = check_gaps({"faint": 0.85, "strong": 0.65})
         assert told.startswith("right")
-        assert told.endswith("faint 0.80 to 0.90, strong 0.60 to 0.70")
+        assert told.endswith("faint less strong, 95 % interval over scenes: 0.10 to 0.30")
         assert check_gaps({"faint": 0.0, "strong": 0.0}).startswith("not filled yet")
         assert "must be 0.750" in check_gaps({"faint": 0.9, "strong": 0.9})
         signed = check_gaps({"faint": 0.7, "strong": 0.8})  # split by the sign: bright ones strong
@@ -1486,6 +1487,8 @@ class TestWelcome:
         test = torch.stack([target, prediction])
         names = {"torch": torch, "prediction": prediction, "target": target, "test": (None, test)}
         names["answers"] = {"network": torch.stack([prediction, prediction])}
+        names |= {"run": Mock(), "gain_between": gain_between}
+        names["halves"] = lambda: {"faint": torch.ones(2), "strong": torch.zeros(2)}
         return cell("00", "exercises-6", scores={"network": torch.tensor([0.4, 1.0])}, **names)[
             "check_dice"
         ]

@@ -19,6 +19,7 @@ from cvcourse.data.scenes import Scenes, stack
 with extra("lessons", "cvcourse.classroom.subjects.foreground"):
     from scipy import ndimage
 
+SCALE = (0.25, 0.6)  # of the circle around an object, in sides of the picture
 SPREADS, EXTREMES, DISTANCES = (2, 4, 8, 16), (7, 15, 31), (6, 12, 24)  # in pixels
 LEAF_PIXELS, LEAVES = (5, 50), (15, 63)  # of a forest at least, of a boosted tree at most
 LIGHTS, SIDES, ROUNDS = (0, 5, 10, 15, 25), ((1,), (-1,), (1, -1)), (0, 1, 2)
@@ -30,7 +31,7 @@ def grey_scenes(
     split: str,
     *,
     seed: int,
-    scale: tuple[float, float] = (0.25, 0.6),
+    scale: tuple[float, float] = SCALE,
     size: int = 64,
 ) -> tuple[Float[Tensor, "count 1 size size"], Bool[Tensor, "count size size"]]:
     """Disks and squares under strange light, and where they are; half over photographs, half plain.

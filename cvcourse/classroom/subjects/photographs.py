@@ -1,5 +1,6 @@
 """The photograph of coins, on which networks that were trained on drawn things prove themselves."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -64,3 +65,23 @@ def pieces_by_threshold(image: Tensor) -> Tensor:
     mask = ndimage.binary_opening(mask, iterations=max(1, round(3 * zoom)))
     numbered, count = ndimage.label(mask)
     return torch.from_numpy(numbered == np.arange(1, count + 1)[:, None, None])
+
+
+def mask_at(
+    predict: Callable[[Tensor], Tensor], zoom: float = 1.0, *, rounds: int = 3
+) -> np.ndarray:
+    """(H, W) bool: what `predict` says of the photograph at `zoom` times its size, cleaned.
+
+    predict: of a grey picture (1, 1, H, W) with a mean of 0, to a mask (1, H, W). The photograph's
+        edges are repeated first, so that quarters, halves and doubles have whole pixels.
+    rounds: as in `foreground.cleaned`, at the photograph's own size.
+    """
+    from cvcourse.classroom.subjects.foreground import cleaned
+
+    picture = pictures.load("coins")[:1]
+    _, height, width = picture.shape
+    whole = F.pad(picture[None], (0, -width % 8, 0, -height % 8), mode="replicate")
+    scaled = F.interpolate(whole, scale_factor=zoom, mode="bilinear", antialias=True)
+    found = predict(scaled - scaled.mean())[:, None].float()
+    found = F.interpolate(found, whole.shape[2:])[0, 0, :height, :width] > 0.5
+    return cleaned(found.numpy(), rounds)

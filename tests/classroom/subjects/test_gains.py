@@ -9,6 +9,7 @@ from sklearn.metrics import jaccard_score
 from cvcourse.classroom import gain_of_trainings, paired_gain, wilson_interval
 from cvcourse.classroom.subjects.gains import (
     check_trainings,
+    gain_between,
     gain_of_sum,
     gains_in_words,
     interval_of_sum,
@@ -266,3 +267,20 @@ class TestTrainingsOfAReader:
     def test_are_of_another_row(self):
         with pytest.raises(AssertionError, match="of base itself"):
             check_trainings({"new": [0.979, 0.976, 0.982]}, self.table, "base")
+
+
+def test_gain_between_two_sets_equals_scipy():
+    ours, theirs = RANDOM.normal(0.6, 0.2, 80), RANDOM.normal(0.5, 0.1, 50)
+    gain, low, high = gain_between(ours, theirs, n=20_000)
+    expected = stats.bootstrap(
+        (ours, theirs),
+        lambda ours, theirs, axis: ours.mean(axis=axis) - theirs.mean(axis=axis),
+        vectorized=True,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    assert gain == pytest.approx(ours.mean() - theirs.mean())
+    assert (low, high) == pytest.approx(tuple(expected), abs=2e-3)
+    with pytest.raises(ValueError, match="ours must be"):
+        gain_between(ours[None], theirs)

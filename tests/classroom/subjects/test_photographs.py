@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.draw import disk
 
-from cvcourse.classroom.subjects.photographs import coins, pieces_by_threshold
+from cvcourse.classroom.subjects.photographs import coins, mask_at, pieces_by_threshold
 from cvcourse.data import pictures
 from cvcourse.metrics import match_detections
 from cvcourse.ops import masks_to_boxes
@@ -50,3 +50,19 @@ def test_the_classical_way_finds_each_coin(zoom):
     boxes = masks_to_boxes(pieces, inclusive=False).float()
     claimed = match_detections(boxes, torch.ones(24), photograph.boxes)
     assert claimed.sort().values.tolist() == list(range(24))
+
+
+@pytest.mark.parametrize("zoom", [0.25, 0.5, 1, 2])
+def test_who_knows_the_truth_at_any_zoom_is_right_at_the_photographs_own_size(zoom):
+    truth = coins().masks.any(0)
+
+    def knows(scaled):
+        assert abs(scaled.mean()) < 1e-5
+        circles = torch.zeros(1, 1, 304, 384)
+        circles[0, 0, :303] = truth
+        area = torch.nn.functional.interpolate(circles, scaled.shape[2:], mode="area")
+        return area[:, 0] > 0.5
+
+    found = torch.from_numpy(mask_at(knows, zoom))
+    assert found.shape == truth.shape
+    assert (found & truth).sum() / (found | truth).sum() > 0.9
