@@ -44,7 +44,8 @@ def draw_moving(
     height, width = picture.shape[1:]
     x = stream.uniform(size / 2, width - size / 2)
     y = stream.uniform(size / 2, height - size / 2)
-    return np.minimum(picture * gains, 1), x, y
+    bright = picture * gains
+    return np.minimum(bright, 1, out=bright), x, y
 
 
 def draw_stuff(stream: Stream, split: str) -> np.ndarray:

@@ -28,8 +28,12 @@ def expose(stream: Stream, picture: np.ndarray, lens: Lens) -> np.ndarray:
         _soften(picture, side)
         blurring -= side
     if sigma > 0:
-        level = np.sqrt(np.maximum(picture, 0) * (1.6 * sigma * sigma) + 0.2 * sigma * sigma)
-        picture += stream.noise(picture.shape) * level
+        level = np.maximum(picture, 0)
+        level *= 1.6 * sigma * sigma
+        level += 0.2 * sigma * sigma
+        np.sqrt(level, out=level)
+        level *= stream.noise(picture.shape)
+        picture += level
     picture *= 255
     np.rint(picture, out=picture)
     np.clip(picture, 0, 255, out=picture)
@@ -39,10 +43,13 @@ def expose(stream: Stream, picture: np.ndarray, lens: Lens) -> np.ndarray:
 
 def _soften(picture: np.ndarray, side: float) -> None:
     """[side, 1 - 2 side, side] along rows and columns, in place; borders see themselves."""
-    for axis in (1, 2):
-        step = np.diff(picture, axis=axis)
-        step *= side
-        upper, lower = [slice(None)] * 3, [slice(None)] * 3
-        upper[axis], lower[axis] = slice(None, -1), slice(1, None)
-        picture[tuple(upper)] += step
-        picture[tuple(lower)] -= step
+    step = np.diff(picture, axis=1)
+    step *= side
+    picture[:, :-1] += step
+    picture[:, 1:] -= step
+    line, width = picture.reshape(-1), picture.shape[2]  # in one line, which is faster
+    step = np.diff(line)
+    step[width - 1 :: width] = 0  # from the end of a row to the next
+    step *= side
+    line[:-1] += step
+    line[1:] -= step

@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from . import backgrounds, camera, flow, layout, motion, targets
 from . import light as lighting
-from .canvas import Canvas, Wall
+from .canvas import Canvas
 from .motion import ACTIONS, WANDER
 from .options import Options, check, check_one
 from .randomness import Stream
@@ -97,25 +97,26 @@ class Clips(Dataset):
         parts = [motion.draw_motion(stream, *draw) for _ in objects]
         way = motion.draw_camera(stream, frames, self.camera)
 
-        images, canvases, places = [], [], []
-        for t in range(frames):
-            time = motion.time(t, frames)
-            place = tuple(distance * time for distance in way)
-            seen_wall = motion.wall_from(wall, place)
-            behind = _picture_from(place, seen_wall, *photograph, options)
-            canvas = Canvas(behind, seen_wall, light, options.focal)
-            for (thing, pose), part in zip(objects, parts, strict=True):
-                pose = motion.moved(pose, part, t, frames)
-                pose = motion.seen_from(place, pose, options.focal, options.size / 2)
-                canvas.add(thing, pose, options.shadow)
-            images.append(camera.expose(stream, canvas.image(), lens))
-            canvases.append(canvas)
-            places.append(place)
+        times = [motion.time(t, frames) for t in range(frames)]
+        places = [tuple(distance * time for distance in way) for time in times]
+        walls = [motion.wall_from(wall, place) for place in places]
+        canvas = Canvas(options.size, options.focal, walls, light)
+        _hang(canvas, places, *photograph)
+        for (thing, pose), part in zip(objects, parts, strict=True):
+            poses = [motion.moved(pose, part, t, frames) for t in range(frames)]
+            poses = [
+                motion.seen_from(place, pose, options.focal, options.size / 2)
+                for place, pose in zip(places, poses, strict=True)
+            ]
+            canvas.add(thing, poses, options.shadow)
+        images = np.empty((frames, 3, options.size, options.size), np.float32)
+        for t, picture in enumerate(images):
+            camera.expose(stream, canvas.image(t, out=picture), lens)
 
-        target = targets.clip_target(canvases) | flow.clip_flow(canvases, places)
+        target = targets.clip_target(canvas) | flow.clip_flow(canvas, places)
         target["camera"] = torch.tensor(places, dtype=torch.float32)
         target["action"] = torch.tensor(action)
-        return torch.from_numpy(np.stack(images)), target | {"image_id": index}
+        return torch.from_numpy(images), target | {"image_id": index}
 
 
 def frame(target: dict, t: int) -> dict:
@@ -132,11 +133,13 @@ def frame(target: dict, t: int) -> dict:
     return now | lasting | whole | same | {"tracks": tracks}
 
 
-def _picture_from(place, wall: Wall, photograph, x: float, y: float, options: Options):
-    """The photograph on the wall, (3, size, size), as a camera at `place` sees it."""
-    columns, rows = flow.pixel_grid(options.size)
-    centre, focal = options.size / 2, options.focal
-    back = tuple(-distance for distance in place)  # to where the photograph faces the camera
-    u, v = motion.carry_wall(wall, back, (columns - centre) / focal, (rows - centre) / focal)
-    columns, rows = (x + u * focal).astype(np.float32), (y + v * focal).astype(np.float32)
-    return look_up_mirrored(photograph, columns, rows)
+def _hang(canvas: Canvas, places: list[motion.Place], photograph, x: float, y: float) -> None:
+    """Put a photograph on the wall, as the camera sees it from these places."""
+    uv = (flow.pixel_grid(canvas.size) - canvas.size / 2) / canvas.focal
+    goal = np.empty_like(uv)
+    for picture, place, wall in zip(canvas.albedo, places, canvas.walls, strict=True):
+        back = tuple(-distance for distance in place)  # to where the photograph faces the camera
+        motion.carry_wall(wall, back, uv, out=goal)
+        goal *= canvas.focal
+        goal += np.array([x, y])[:, None, None]
+        picture[:] = look_up_mirrored(photograph, *goal.astype(np.float32))

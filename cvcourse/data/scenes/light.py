@@ -38,20 +38,25 @@ def draw_light(stream: Stream, strength: float) -> Light:
     return Light(direction, ambient, tuple(tone), slope, 0.5 * min(strength, 1.5), softness)
 
 
-def brightness(light: Light, lambert: np.ndarray, shadow: np.ndarray) -> np.ndarray:
+def falloff(light: Light, size: int) -> np.ndarray:
+    """(size, size), how bright the light is over the picture."""
+    steps = np.linspace(-1, 1, size, dtype=np.float32)
+    return steps * light.slope[0] + (steps * light.slope[1] + 1)[:, None]
+
+
+def brightness(
+    light: Light, lambert: np.ndarray, shadow: np.ndarray, falloff: np.ndarray
+) -> np.ndarray:
     """(H, W) from the shading term of `lambert` and the share of light that is not shadowed."""
     direct = lambert * shadow
     direct *= 1 - light.ambient
     direct += light.ambient
-    height, width = direct.shape
-    across = np.linspace(-1, 1, width, dtype=np.float32) * light.slope[0]
-    down = np.linspace(-1, 1, height, dtype=np.float32) * light.slope[1] + 1
-    direct *= across + down[:, None]
+    direct *= falloff
     return direct
 
 
 def lambert(light: Light, normal: np.ndarray) -> np.ndarray:
-    """max(n . l, 0) / l_z for normals (3, h, w)."""
+    """max(n . l, 0) / l_z for normals (3, ...)."""
     x, y, z = light.direction
     term = normal[0] * (x / z)
     term += normal[1] * (y / z)

@@ -101,12 +101,18 @@ def wall_from(wall: Wall, place: Place) -> Wall:
     return wall._replace(depth=wall.depth - (wall.a * x + wall.b * y + z))
 
 
-def carry_wall(wall: Wall, step: Place, u: np.ndarray, v: np.ndarray):
-    """Where points (u, v) of a wall are seen after the camera made a step (focal length 1)."""
-    x, y, z = step
-    nearness = (1 + wall.a * u + wall.b * v) * (1 / wall.depth)
-    scale = 1 / (1 - z * nearness)
-    return (u - x * nearness) * scale, (v - y * nearness) * scale
+def carry_wall(wall: Wall, step: Place, uv: np.ndarray, out: np.ndarray) -> np.ndarray:
+    """Where points (2, H, W) of a wall are seen after the camera made a step (focal length 1)."""
+    u, v = uv
+    nearness = 1 + wall.a * u + wall.b * v
+    nearness *= 1 / wall.depth
+    for axis in (0, 1):
+        np.multiply(nearness, step[axis], out=out[axis])
+    np.subtract(uv, out, out=out)
+    nearness *= step[2]
+    np.subtract(1, nearness, out=nearness)
+    out *= np.divide(1, nearness, out=nearness)
+    return out
 
 
 def carry_object(before: Pose, after: Pose, x: np.ndarray, y: np.ndarray):

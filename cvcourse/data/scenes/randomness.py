@@ -7,6 +7,8 @@ others than stills), and no scene depends on which were drawn before it. NumPy g
 are made here.
 """
 
+from math import prod
+
 import numpy as np
 
 SPLITS = {"train": 0, "val": 1, "test": 2}
@@ -32,15 +34,17 @@ class Stream:
 
     def noise(self, shape: tuple[int, ...]) -> np.ndarray:
         """Nearly normal float32, mean 0 and deviation 1: sums of four bytes, exact everywhere."""
-        count = int(np.prod(shape))
+        count = prod(shape)
         raw = self._raw(-(-count // 2))  # eight bytes give two sums
-        low_bytes = np.uint64(0x00FF00FF00FF00FF)
+        low_bytes, low_halves = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
         high = raw >> np.uint64(8)
         high &= low_bytes
         raw &= low_bytes
+        raw += high  # sums of two bytes
+        np.right_shift(raw, np.uint64(16), out=high)
         raw += high
-        pairs = raw.view(np.uint16)
-        sums = (pairs[0::2] + pairs[1::2])[:count].astype(np.float32)
+        raw &= low_halves
+        sums = raw.view(np.int32)[:count].astype(np.float32)
         mean, deviation = _IRWIN_HALL
         sums -= mean
         sums *= 1 / deviation

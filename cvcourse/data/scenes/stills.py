@@ -96,12 +96,13 @@ class Scenes(Dataset):
         farthest = objects[0][1].depth if objects else 4.0
         wall = layout.draw_wall(stream, farthest, options)
         behind = backgrounds.draw_still(stream, options.split, options.size, options.background)
-        canvas = Canvas(behind, wall, light, options.focal)
-        bare = np.minimum(canvas.image(), 1) if "background" in options.extras else None
+        canvas = Canvas(options.size, options.focal, [wall], light)
+        canvas.albedo[0] = behind
+        bare = np.minimum(canvas.image(0), 1) if "background" in options.extras else None
         for thing, pose in objects:
-            canvas.add(thing, pose, options.shadow)
+            canvas.add(thing, [pose], options.shadow)
         lens = camera.draw_lens(stream, options.blur, options.noise)
-        image = camera.expose(stream, canvas.image(), lens)
+        image = camera.expose(stream, canvas.image(0), lens)
         target = targets.still_target(canvas, options.extras) | {"image_id": index}
         if bare is not None:
             target["background"] = torch.from_numpy(bare)

@@ -50,28 +50,29 @@ def draw_skin(stream: Stream, split: str, strength: float) -> Skin:
     return Skin(color, first, second, pattern, stream.uniform(0.28, 0.6), stuff)
 
 
-def albedo(skin: Skin, x: np.ndarray, y: np.ndarray, pixel: float) -> np.ndarray:
-    """Colours (3, h, w) at object coordinates; `pixel` is the size of a pixel in radii."""
-    first = np.array(skin.first, np.float32)[:, None, None]
+def albedo(skin: Skin, x: np.ndarray, y: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    """Colours (3, T, h, w) at object coordinates; `pixel` is the size of a pixel in radii."""
+    first = np.array(skin.first, np.float32)[:, None, None, None]
     if skin.pattern == "plain":
         return first
-    second = np.array(skin.second, np.float32)[:, None, None]
+    second = np.array(skin.second, np.float32)[:, None, None, None]
     return first + _mixture(skin, x, y, pixel) * (second - first)
 
 
-def _mixture(skin: Skin, x, y, pixel: float) -> np.ndarray:
-    """How much of the second colour, (h, w) in [0, 1]; edges are one pixel wide."""
+def _mixture(skin: Skin, x, y, pixel: np.ndarray) -> np.ndarray:
+    """How much of the second colour, (T, h, w) in [0, 1]; edges are one pixel wide."""
     if skin.pattern == "stuff":
         return look_up(skin.stuff, x, y)
-    period = max(skin.period, 4 * pixel)
+    period = np.maximum(skin.period, 4 * pixel)
     sharp = period / (2 * pixel)  # rise of a triangle wave over one pixel is its inverse
+    period, half, sharp = np.stack([period, sharp / 2, sharp]).astype(np.float32)
     u = _wave(x / period)
     if skin.pattern == "stripes":
-        return np.clip(0.5 + u * (sharp / 2), 0, 1)
+        return np.clip(0.5 + u * half, 0, 1)
     v = _wave(y / period)
     if skin.pattern == "checks":
         return np.clip(0.5 + np.clip(u * sharp, -1, 1) * np.clip(v * sharp, -1, 1) / 2, 0, 1)
-    return np.clip(0.5 + (0.6 - np.sqrt((1 + u) ** 2 + (1 + v) ** 2)) * (sharp / 2), 0, 1)
+    return np.clip(0.5 + (0.6 - np.sqrt((1 + u) ** 2 + (1 + v) ** 2)) * half, 0, 1)
 
 
 def _wave(x: np.ndarray) -> np.ndarray:

@@ -43,6 +43,23 @@ class Pose(NamedTuple):
     depth: float  # of its back plane
 
 
+class Path(NamedTuple):
+    """Poses in T frames: arrays (T, 1, 1), float32 but for `pixel`."""
+
+    x: np.ndarray
+    y: np.ndarray
+    radius: np.ndarray
+    cos: np.ndarray
+    sin: np.ndarray
+    depth: np.ndarray
+    pixel: np.ndarray  # float64, the size of a pixel in radii
+
+
+def path(poses: list[Pose]) -> Path:
+    exact = np.array(poses).T[..., None, None]
+    return Path(*exact.astype(np.float32), 1 / exact[2])
+
+
 def draw_thing(stream: Stream, split: str, label: int, kind: str, texture: float) -> Thing:
     variant = tuple(stream.uniform() for _ in range(4))
     skin = surfaces.draw_skin(stream, split, texture)
@@ -61,10 +78,11 @@ def draw_angle(stream: Stream, kind: str, limit: float) -> tuple[float, float]:
     return cos(angle), sin(angle)
 
 
-def object_coordinates(pose: Pose, x: np.ndarray, y: np.ndarray):
+def object_coordinates(path: Path, x: np.ndarray, y: np.ndarray):
     """Pixel coordinates to the object's own, in radii."""
-    x, y = (x - pose.x) * (1 / pose.radius), (y - pose.y) * (1 / pose.radius)
-    return x * pose.cos + y * pose.sin, y * pose.cos - x * pose.sin
+    scale = path.pixel.astype(np.float32)
+    x, y = (x - path.x) * scale, (y - path.y) * scale
+    return x * path.cos + y * path.sin, y * path.cos - x * path.sin
 
 
 def distance(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -75,34 +93,52 @@ def distance(thing: Thing, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return look_up(thing.cutout.distance, x, y) + outside
 
 
-def albedo(thing: Thing, x: np.ndarray, y: np.ndarray, pixel: float) -> np.ndarray:
+def reach(thing: Thing) -> float:
+    """How far from the centre an object may have pixels, in radii."""
+    return 1 if thing.cutout is None else sqrt(2)
+
+
+def albedo(thing: Thing, x: np.ndarray, y: np.ndarray, pixel: np.ndarray) -> np.ndarray:
+    """Colours (3, T, h, w) at object coordinates (T, h, w); `pixel` is a pixel's size in radii."""
     if thing.cutout is not None and thing.cutout.picture is not None:
-        tint = np.array([1.0, 0.93, 0.84], np.float32)[:, None, None]
+        tint = np.array([1.0, 0.93, 0.84], np.float32)[:, None, None, None]
         return look_up(thing.cutout.picture, x, y) * tint
     return surfaces.albedo(thing.skin, x, y, pixel)
 
 
-def relief(thing: Thing, d: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
-    """Unit normals (3, h, w), and height (h, w) above the back plane in radii.
+def relief(
+    thing: Thing, d: np.ndarray, pixel: np.ndarray, columns: np.ndarray, rows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normals (3, T, h, w), and height (T, h, w) above the back plane in radii.
 
-    d: signed distances in radii, on pixels that are `pixel` radii apart. The surface rises from the
-    outline as an arc of a circle over the width of the bevel, then it is flat. With s falling from
-    ROUNDNESS at the outline to 0 at the bevel's end, the slope's tangent is s / sqrt(1 - s^2) along
-    the gradient of d.
+    d: signed distances in radii, on pixels that are `pixel` radii apart; columns (T, 1, w) and
+    rows (T, h, 1) say which of them a frame has. The surface rises from the outline as an arc of a
+    circle over the width of the bevel, then it is flat. With s falling from ROUNDNESS at the
+    outline to 0 at the bevel's end, the slope's tangent is s / sqrt(1 - s^2) along the gradient
+    of d.
     """
     normal = np.zeros((3, *d.shape), np.float32)
     if thing.bevel == 0:
         normal[2] = 1
         return normal, np.zeros_like(d)
-    s = np.clip(1 + d * (1 / thing.bevel), 0, 1) * _ROUNDNESS
+    s = d * (1 / thing.bevel)
+    s += 1
+    np.maximum(s, 0, out=s)
+    np.minimum(s, 1, out=s)
+    s *= _ROUNDNESS
     upright = np.sqrt(1 - s * s)
-    s *= 0.5 / pixel
-    normal[0, :, 1:-1] = d[:, 2:] - d[:, :-2]
-    normal[1, 1:-1] = d[2:] - d[:-2]
+    s *= (0.5 / pixel).astype(np.float32)
+    across, down = normal[0, :, :, 1:-1], normal[1, :, 1:-1]
+    np.subtract(d[:, :, 2:], d[:, :, :-2], out=across)
+    np.subtract(d[:, 2:], d[:, :-2], out=down)
+    across *= columns[:, :, 2:]
+    down *= rows[:, 2:]
     normal[:2] *= s
     normal[2] = upright
     normal *= 1 / np.sqrt(normal[0] ** 2 + normal[1] ** 2 + upright * upright)
-    return normal, (upright - _FLOOR) * (thing.bevel / _ROUNDNESS)
+    upright -= _FLOOR
+    upright *= thing.bevel / _ROUNDNESS
+    return normal, upright
 
 
 def height(thing: Thing) -> float:
