@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from math import cos, sin
 from pathlib import Path
 
 import numpy as np
@@ -266,10 +267,10 @@ def test_a_hidden_object_is_left_out():
         )
     )
     light = scenes.light.Light((0, 0, 1), 0.5, (1, 1, 1), (0, 0), 0, 0.1)
-    grey = np.full((3, 64, 64), 0.5, np.float32)
-    canvas = scenes.canvas.Canvas(grey, scenes.canvas.Wall(9, 0, 0), light, 64)
-    canvas.add(ring, scenes.things.Pose(32, 32, 8, 1, 0, 6), 1)
-    canvas.add(disk, scenes.things.Pose(32, 32, 20, 1, 0, 5), 1)
+    canvas = scenes.canvas.Canvas(64, 64, [scenes.canvas.Wall(9, 0, 0)], light)
+    canvas.albedo[:] = 0.5
+    canvas.add(ring, [scenes.things.Pose(32, 32, 8, 1, 0, 6)], 1)
+    canvas.add(disk, [scenes.things.Pose(32, 32, 20, 1, 0, 5)], 1)
     target = scenes.targets.still_target(canvas, ("full_masks",))
     assert target["labels"].tolist() == [1]
     assert target["full_masks"].shape == (1, 64, 64)
@@ -281,15 +282,55 @@ def test_shadow_falls_where_the_light_says():
     skin = scenes.surfaces.Skin(0, (1, 0, 0), (1, 0, 0), "plain", 1, None)
     disk = scenes.things.Thing(1, "disk", (0, 0, 0, 0), None, skin, 0.0, 0.0)
     light = scenes.light.Light((0.36, -0.48, 0.8), 0.5, (1, 1, 1), (0, 0), 0, 0.02)
-    grey = np.full((3, 200, 200), 0.5, np.float32)
-    canvas = scenes.canvas.Canvas(grey, scenes.canvas.Wall(6, 0, 0), light, 240)
-    canvas.add(disk, scenes.things.Pose(100, 100, 20, 1, 0, 4), 1)
-    dark = 1 - canvas.lit
+    canvas = scenes.canvas.Canvas(200, 240, [scenes.canvas.Wall(6, 0, 0)], light)
+    canvas.add(disk, [scenes.things.Pose(100, 100, 20, 1, 0, 4)], 1)
+    dark = 1 - canvas.lit[0]
     rows, columns = np.mgrid[:200, :200] + 0.5
     x, y = (dark * columns).sum() / dark.sum(), (dark * rows).sum() / dark.sum()
     assert x == pytest.approx(100 + (1 / 1.5 - 1) * 240 * 0.36 / 0.8, abs=0.3)
     assert y == pytest.approx(100 - (1 / 1.5 - 1) * 240 * 0.48 / 0.8, abs=0.3)
     assert dark.sum() == pytest.approx(np.pi * (0.9 * 20 / 1.5) ** 2, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["arrow", "triangle", "face", "horse", "4"])
+def test_frames_painted_together_are_those_painted_alone(kind):
+    """Of one object whose windows differ from frame to frame, and leave the picture."""
+    skin = scenes.surfaces.Skin(0, (1, 0, 0), (0, 0, 1), "checks", 0.3, None)
+    cutout = None if kind in scenes.things.OUTLINES else cutouts.find(kind, "train", 0.3)
+    thing = scenes.things.Thing(1, kind, (0.5, 0.5, 0.5, 0.5), cutout, skin, 0.25, 0.5)
+    light = scenes.light.Light((0.36, -0.48, 0.8), 0.5, (1, 1, 1), (0.1, 0), 0.5, 0.1)
+    walls = [scenes.canvas.Wall(6 + 0.1 * t, 0.1, -0.2) for t in range(5)]
+    poses = [
+        scenes.things.Pose(30 + 12.3 * t, 70 - 21.1 * t, 14 + 3.7 * t, cos(t), sin(t), 4)
+        for t in range(5)
+    ]
+
+    def paint(walls, poses):
+        canvas = scenes.canvas.Canvas(64, 77, walls, light)
+        canvas.albedo[:] = 0.5
+        canvas.add(thing, poses, 1)
+        return canvas
+
+    together = paint(walls, poses)
+    for t in range(5):
+        alone = paint(walls[t : t + 1], poses[t : t + 1])
+        for name in ("layers", "depth", "normals", "ids", "labels"):
+            np.testing.assert_array_equal(getattr(together, name)[t], getattr(alone, name)[0])
+        full = together.tracks[0].masks(64)[t]
+        np.testing.assert_array_equal(full, alone.tracks[0].masks(64)[0])
+    assert together.ids.any()
+    assert (together.lit < 1).any()
+
+
+def test_shadows_fall_where_they_are_looked_for():
+    """Where a shape's distance is d radii, a point is at most 1 + 2.5 d from the centre."""
+    steps = np.linspace(-6, 6, 301, dtype=np.float32)
+    x, y = np.meshgrid(steps, steps)
+    for outline in scenes.things.OUTLINES.values():
+        for variant in ((0.0,) * 4, (0.99,) * 4, (0.1, 0.9, 0.5, 0.3)):
+            d = outline(x, y, variant)
+            for most in (0.02, 0.1, 0.5, 1.0, 1.5):
+                assert np.hypot(x, y)[d < most].max() <= 1 + 2.5 * most
 
 
 @pytest.mark.parametrize("size", [16, 64, 512])

@@ -154,20 +154,18 @@ class Canvas:
         """Paint an object; (T, h, w), which pixels are inside its outline."""
         height, width = extent(windows)
         x, y = _grid([window[:2] for window in windows], height, width)
-        right, bottom = np.array([window[2:] for window in windows]).T[..., None, None]
-        columns, rows = x < right, y < bottom
         x, y = things.object_coordinates(path, x + 0.5, y + 0.5)
         d = things.distance(thing, x, y)  # (T, h, w), of which a frame's window may be a part
+        shapes = [(window.bottom - window.top, window.right - window.left) for window in windows]
+        normals, rise = things.relief(thing, d, path.pixel, shapes)
         inside = d <= 0
-        inside &= columns
-        inside &= rows
-
-        normals, rise = things.relief(thing, d, path.pixel, columns, rows)
+        for part, (height, width) in zip(inside, shapes, strict=True):
+            part[height:] = part[:, width:] = False
         d *= path.radius
         cover = np.subtract(0.5, d, out=d)
         np.maximum(cover, 0, out=cover)
         np.minimum(cover, 1, out=cover)
-        above = np.ones((len(windows), 7, height, width), np.float32)
+        above = np.ones((len(windows), 7, *d.shape[1:]), np.float32)
         layers = above.swapaxes(0, 1)
         layers[:3] = things.albedo(thing, x, y, path.pixel)
         layers[3] = lighting.lambert(self.light, normals)
@@ -246,8 +244,8 @@ def cut(pictures: np.ndarray, windows: list[Window]) -> tuple[np.ndarray, list[t
 
 def overlap(window: Window, size: int):
     """Rows and columns of the picture that a window covers, and the same part of the window."""
-    left, right = (min(max(edge, 0), size) for edge in (window.left, window.right))
-    top, bottom = (min(max(edge, 0), size) for edge in (window.top, window.bottom))
-    here = slice(top, bottom), slice(left, right)
-    x, y = window.left, window.top
-    return here, (slice(top - y, bottom - y), slice(left - x, right - x))
+    x, y, right, bottom = window
+    left, right = min(max(x, 0), size), min(max(right, 0), size)
+    top, bottom = min(max(y, 0), size), min(max(bottom, 0), size)
+    inner = slice(top - y, bottom - y), slice(left - x, right - x)
+    return (slice(top, bottom), slice(left, right)), inner

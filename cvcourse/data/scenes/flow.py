@@ -1,5 +1,6 @@
 """Optical flow between two frames of a clip, and what gets hidden."""
 
+from functools import cache
 from math import ceil, floor
 
 import numpy as np
@@ -11,8 +12,9 @@ from .motion import Place, carry_object, carry_wall
 from .things import distance, object_coordinates, path, reach
 
 
+@cache
 def pixel_grid(size: int) -> np.ndarray:
-    """x and y (2, H, W) of the centres of pixels."""
+    """x and y (2, H, W) of the centres of pixels, not to be written to."""
     centres = np.arange(size) + 0.5
     return np.stack(np.meshgrid(centres, centres))
 

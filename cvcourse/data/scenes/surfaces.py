@@ -65,7 +65,7 @@ def _mixture(skin: Skin, x, y, pixel: np.ndarray) -> np.ndarray:
         return look_up(skin.stuff, x, y)
     period = np.maximum(skin.period, 4 * pixel)
     sharp = period / (2 * pixel)  # rise of a triangle wave over one pixel is its inverse
-    period, half, sharp = np.stack([period, sharp / 2, sharp]).astype(np.float32)
+    period, half, sharp = np.float32(period), np.float32(sharp / 2), np.float32(sharp)
     u = _wave(x / period)
     if skin.pattern == "stripes":
         return np.clip(0.5 + u * half, 0, 1)

@@ -19,8 +19,10 @@ def still_target(canvas: Canvas, extras: tuple[str, ...]) -> dict[str, Tensor]:
     if "full_masks" in extras:
         masks = [canvas.tracks[k - 1].masks(canvas.size)[0] for k in seen]
         target["full_masks"] = np.array(masks, bool).reshape(-1, canvas.size, canvas.size)
-    dense = {"albedo": canvas.albedo[0], "alpha": canvas.alpha[0], "shading": canvas.shading(0)}
-    target |= {name: value for name, value in dense.items() if name in extras}
+    for name in {"albedo", "alpha"} & set(extras):
+        target[name] = getattr(canvas, name)[0]
+    if "shading" in extras:
+        target["shading"] = canvas.shading(0)
     return {name: torch.from_numpy(value) for name, value in target.items()}
 
 

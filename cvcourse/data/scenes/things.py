@@ -44,7 +44,7 @@ class Pose(NamedTuple):
 
 
 class Path(NamedTuple):
-    """Poses in T frames: arrays (T, 1, 1), float32 but for `pixel`."""
+    """Poses in T frames: arrays (T, 1, 1), float32 but for `pixel`; numbers for a single frame."""
 
     x: np.ndarray
     y: np.ndarray
@@ -56,6 +56,8 @@ class Path(NamedTuple):
 
 
 def path(poses: list[Pose]) -> Path:
+    if len(poses) == 1:
+        return Path(*poses[0], 1 / poses[0].radius)
     exact = np.array(poses).T[..., None, None]
     return Path(*exact.astype(np.float32), 1 / exact[2])
 
@@ -80,7 +82,7 @@ def draw_angle(stream: Stream, kind: str, limit: float) -> tuple[float, float]:
 
 def object_coordinates(path: Path, x: np.ndarray, y: np.ndarray):
     """Pixel coordinates to the object's own, in radii."""
-    scale = path.pixel.astype(np.float32)
+    scale = np.float32(path.pixel)
     x, y = (x - path.x) * scale, (y - path.y) * scale
     return x * path.cos + y * path.sin, y * path.cos - x * path.sin
 
@@ -107,15 +109,14 @@ def albedo(thing: Thing, x: np.ndarray, y: np.ndarray, pixel: np.ndarray) -> np.
 
 
 def relief(
-    thing: Thing, d: np.ndarray, pixel: np.ndarray, columns: np.ndarray, rows: np.ndarray
+    thing: Thing, d: np.ndarray, pixel: np.ndarray, shapes: list[tuple[int, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Unit normals (3, T, h, w), and height (T, h, w) above the back plane in radii.
 
-    d: signed distances in radii, on pixels that are `pixel` radii apart; columns (T, 1, w) and
-    rows (T, h, 1) say which of them a frame has. The surface rises from the outline as an arc of a
-    circle over the width of the bevel, then it is flat. With s falling from ROUNDNESS at the
-    outline to 0 at the bevel's end, the slope's tangent is s / sqrt(1 - s^2) along the gradient
-    of d.
+    d: signed distances in radii, on pixels that are `pixel` radii apart, of which each frame
+    has a part, of its shape. The surface rises from the outline as an arc of a circle over the
+    width of the bevel, then it is flat. With s falling from ROUNDNESS at the outline to 0 at the
+    bevel's end, the slope's tangent is s / sqrt(1 - s^2) along the gradient of d.
     """
     normal = np.zeros((3, *d.shape), np.float32)
     if thing.bevel == 0:
@@ -127,12 +128,12 @@ def relief(
     np.minimum(s, 1, out=s)
     s *= _ROUNDNESS
     upright = np.sqrt(1 - s * s)
-    s *= (0.5 / pixel).astype(np.float32)
-    across, down = normal[0, :, :, 1:-1], normal[1, :, 1:-1]
-    np.subtract(d[:, :, 2:], d[:, :, :-2], out=across)
-    np.subtract(d[:, 2:], d[:, :-2], out=down)
-    across *= columns[:, :, 2:]
-    down *= rows[:, 2:]
+    s *= np.float32(0.5 / pixel)
+    np.subtract(d[:, :, 2:], d[:, :, :-2], out=normal[0, :, :, 1:-1])
+    np.subtract(d[:, 2:], d[:, :-2], out=normal[1, :, 1:-1])
+    for t, (height, width) in enumerate(shapes):
+        normal[0, t, :, width - 1 :] = 0
+        normal[1, t, height - 1 :] = 0
     normal[:2] *= s
     normal[2] = upright
     normal *= 1 / np.sqrt(normal[0] ** 2 + normal[1] ** 2 + upright * upright)
