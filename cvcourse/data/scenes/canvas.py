@@ -139,7 +139,7 @@ class Canvas:
         y = (pose.y - centre - (far - 1) * shift_y) / far + centre
         edge = 1 + self.light.softness * self.focal * (far - 1)
         most = pose.radius + 1 + edge
-        # Where a distance is 1, no outline is farther than 1.25.
+        # Distances are bounds: what is within half an edge by them may be 1.25 edges away.
         near = min(reach * pose.radius + 2, most)
         away = min((reach * pose.radius + 1.25 * edge) / far + 1, most)
         edges = (
