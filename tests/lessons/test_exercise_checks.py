@@ -386,7 +386,10 @@ class TestWhoPullsAndWhoPushes:
         assert "sign" in check(lambda z, i, t: -self.slopes(z, i, t) / t)
 
     def test_no_temperature_in_the_softmax(self, check):
-        assert "for these four" in check(lambda z, i, t: self.slopes(z, i, 1.0) / t)
+        assert "partner 1: it is" in check(lambda z, i, t: self.slopes(z, i, 1.0) / t)
+
+    def test_the_partner_forgotten(self, check):
+        assert "partner 3: it is" in check(lambda z, i, t: self.slopes(z, 1, t) / t)
 
 
 class TestTargetsOfAHistory:

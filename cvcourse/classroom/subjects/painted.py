@@ -75,13 +75,59 @@ def paint(
 
 
 def painted(
-    split: str, *, side: int = 24, copies: int = 1, seed: int = 0
+    split: str, *, side: int = 24, copies: int = 1, seed: int = 0, contrast: float = 0.6
 ) -> tuple[Float[Tensor, "n 3 side side"], Int64[Tensor, " n"]]:
     """Every digit of a split, painted `copies` times, and which they are."""
     strokes, labels = ink(split, side)
     generator = torch.Generator().manual_seed(seed)
-    images = paint(strokes.repeat(copies, 1, 1, 1), pieces(split, side), generator)
+    images = paint(
+        strokes.repeat(copies, 1, 1, 1), pieces(split, side), generator, contrast=contrast
+    )
     return images, labels.repeat(copies)
+
+
+def segmented(
+    split: str, count: int, *, seed: int = 1
+) -> tuple[Float[Tensor, "count 3 24 24"], Int64[Tensor, "count 24 24"]]:
+    """So many digits of a split on plain grounds, drawn, and what is where: 0, or 1 + the digit."""
+    images, labels = painted(split, contrast=0.0)
+    some = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:count]
+    inked = ink(split)[0][some, 0] > 0.5
+    return images[some], torch.where(inked, 1 + labels[some, None, None], 0)
+
+
+def scattered(
+    split: str, count: int, *, side: int = 48, seed: int = 0
+) -> list[tuple[Float[Tensor, "3 side side"], dict[str, Tensor]]]:
+    """Pictures of one to three digits of a split, for a detector: (picture, target).
+
+    Each digit, drawn at random, is 0.6 to 1 of a quarter of the picture wide, and lies anywhere in
+    a quarter of its own. Ground and ink are one plain colour each. targets: `boxes` (n, 4) around
+    what is more than half ink, as x1, y1, x2, y2 in pixels, and `labels` (n,), the digits.
+    """
+    forms, kinds = digits.load(split)
+    generator = torch.Generator().manual_seed(seed)
+    half = side // 2
+
+    def whole(low: int, high: int) -> int:  # both included
+        return int(torch.randint(low, high + 1, (1,), generator=generator))
+
+    sheets, targets = torch.zeros(count, 1, side, side), []
+    for sheet in sheets[:, 0]:
+        boxes, labels = [], []
+        for quarter in torch.randperm(4, generator=generator)[: whole(1, 3)].tolist():
+            form, size = whole(0, len(forms) - 1), whole(round(0.6 * half), half)
+            stroke = F.interpolate(forms[form][None], (size, size), mode="bicubic")[0, 0]
+            y, x = (half * where + whole(0, half - size) for where in divmod(quarter, 2))
+            sheet[y : y + size, x : x + size] = stroke.clamp(0, 1)
+            rows, columns = (stroke > 0.5).nonzero().unbind(1)
+            boxes.append(
+                [x + columns.min(), y + rows.min(), x + columns.max() + 1, y + rows.max() + 1]
+            )
+            labels.append(kinds[form])
+        targets.append({"boxes": torch.tensor(boxes).float(), "labels": torch.tensor(labels)})
+    images = paint(sheets, pieces(split, side), generator, contrast=0.0)
+    return list(zip(images, targets, strict=True))
 
 
 class Painted:

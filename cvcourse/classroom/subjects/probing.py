@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.subjects.detecting import (
@@ -35,6 +35,7 @@ NEIGHBOURS = (1, 3, 5, 10, 20)
 BATCH = 256
 
 Split = tuple[Tensor, Tensor]  # images (N, C, H, W) and labels (N,)
+Example = tuple[Tensor, dict[str, Tensor]]  # a picture (3, H, W) and its target
 Question = Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
@@ -185,34 +186,40 @@ def segment_from(
 
 def detect_from(
     trunk: nn.Sequential,
-    train: Dataset,
-    test: Sequence[tuple[Tensor, dict[str, Tensor]]],
+    train: Sequence[Example],
+    test: Sequence[Example],
     *,
     num_classes: int,
     steps: int = 200,
     lr: float = 2e-3,
     seed: int = 0,
-) -> float:
-    """AP50 on `test` of an FCOS on one level, whose trunk starts from this one, all fine-tuned.
+) -> tuple[float, float]:
+    """AP50 on `test`, and on `train`, of an FCOS on the last maps of this trunk, which is frozen.
 
-    train, test: pictures (3, H, W) and torchvision's targets, such as `Scenes`. The trunk is left
-    as it is.
+    train, test: pictures (3, H, W) in [0, 1] as the trunk knows them, and torchvision's targets,
+    with labels from 0. Maps are standardised by `train`, as the probe's features are, and cut at 5
+    deviations; heads of one hidden layer learn. The trunk is left as it is.
     """
     torch.manual_seed(seed)
-    backbone = _OneLevel(copy.deepcopy(trunk), *_channels_and_stride(trunk, train[0][0][None]))
+    backbone = _Frozen(copy.deepcopy(trunk).eval(), torch.stack([image for image, _ in train]))
     model = FCOS(
         num_classes,
         backbone=backbone,
         min_size=None,
+        image_mean=(0.0, 0.0, 0.0),
+        image_std=(1.0, 1.0, 1.0),
         anchor_sizes=(backbone.stride,),
         head_layers=1,
         head_norm=partial(nn.GroupNorm, 1),
         size_divisible=backbone.stride,
         score_thresh=0.05,
     )
-    _train(model, batches(train, min(16, len(train)), seed=seed), loss_of, steps, lr)
-    found = detect(model, [image for image, _ in test])
-    return average_precision_interval(found, [target for _, target in test], n=1)[0]
+    _train(model, batches(train, min(8, len(train)), seed=seed), loss_of, steps, lr)
+    scores = []
+    for part in (test, train):
+        images, targets = zip(*part, strict=True)
+        scores.append(average_precision_interval(detect(model, images), targets, n=1)[0])
+    return scores[0], scores[1]
 
 
 class PretextCheck(NamedTuple):
@@ -289,13 +296,24 @@ def shuffle_pixels(images: Tensor, generator: torch.Generator) -> Tensor:
     return images.flatten(2).gather(2, order.expand(-1, images.shape[1], -1)).view(images.shape)
 
 
-class _OneLevel(nn.Module):
-    def __init__(self, trunk: nn.Sequential, channels: int, stride: int) -> None:
+class _Frozen(nn.Module):
+    """One level for a detector: a trunk's last maps, each channel standardised by `images`.
+
+    Cut at 5 deviations: a channel that is nearly always 0 would be all spikes otherwise.
+    """
+
+    def __init__(self, trunk: nn.Sequential, images: Tensor) -> None:
         super().__init__()
-        self.trunk, self.out_channels, self.stride = trunk, channels, stride
+        self.trunk = trunk.requires_grad_(False)
+        self.out_channels, self.stride = _channels_and_stride(trunk, images)
+        device = next(trunk.parameters()).device
+        with evaluating(trunk):
+            maps = torch.cat([trunk(x.to(device)) for x in images.split(BATCH)])
+        self.register_buffer("mean", maps.mean((0, 2, 3), keepdim=True))
+        self.register_buffer("scale", maps.std((0, 2, 3), keepdim=True).clamp(1e-6))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return {"0": self.trunk(images)}
+        return {"0": ((self.trunk(images) - self.mean) / self.scale).clamp(-5, 5)}
 
 
 def _channels_and_stride(trunk: nn.Sequential, images: Tensor) -> tuple[int, int]:

@@ -55,6 +55,16 @@ def test_copies_and_seeds():
     assert torch.equal(images, painted.painted("test", copies=2, seed=3)[0])
 
 
+def test_pixels_of_a_segmented_digit_are_its_ink():
+    images, where = painted.segmented("val", 50)
+    plain, labels = painted.painted("val", contrast=0.0)
+    for image, pixels in zip(images, where, strict=True):
+        same = int((plain == image).flatten(1).all(1).nonzero()[0])
+        assert pixels.unique().tolist() == [0, 1 + int(labels[same])]
+        assert torch.equal(pixels > 0, painted.ink("val")[0][same, 0] > 0.5)
+    assert len({tuple(image.flatten().tolist()) for image in images}) == 50  # each once
+
+
 def test_a_loader_gives_the_same_again():
     loader = painted.Painted(3, 4, seed=1)
     first, again = list(loader), list(loader)
@@ -70,3 +80,37 @@ def test_a_loader_gives_the_same_again():
 def test_what_there_is_not(split, side):
     with pytest.raises(ValueError, match="must be"):
         painted.pieces(split, side)
+
+
+def test_scattered_digits_lie_in_their_boxes_and_apart():
+    pairs = painted.scattered("val", 60, seed=1)
+    assert {len(target["labels"]) for _, target in pairs} == {1, 2, 3}
+    assert len({int(label) for _, target in pairs for label in target["labels"]}) == 10
+    for image, target in pairs:
+        assert image.shape == (3, 48, 48)
+        assert 0 <= image.min() <= image.max() <= 1
+        ground = image.flatten(1).mode(1).values
+        stroke = (image - ground[:, None, None]).abs().sum(0)
+        stroke /= stroke.max()
+        for x1, y1, x2, y2 in target["boxes"].long().tolist():
+            assert 4 <= x2 - x1 <= 24
+            assert 8 <= y2 - y1 <= 24
+            assert x1 // 24 == (x2 - 1) // 24
+            assert y1 // 24 == (y2 - 1) // 24
+            inside = stroke[y1:y2, x1:x2] > 0.45
+            for edge in (inside[0], inside[-1], inside[:, 0], inside[:, -1]):
+                assert edge.any()
+            stroke[y1:y2, x1:x2] = 0
+        assert stroke.max() < 0.55  # in no other place
+
+
+def test_scattered_digits_are_drawn_by_their_seed_from_their_split():
+    (one, _), (two, _), (other, _) = (
+        painted.scattered(split, 1, seed=seed)[0]
+        for split, seed in (("val", 1), ("val", 1), ("val", 2))
+    )
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)
+    large, target = painted.scattered("test", 1, side=64)[0]
+    assert large.shape == (3, 64, 64)
+    assert target["boxes"].dtype == torch.float32

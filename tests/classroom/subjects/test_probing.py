@@ -162,7 +162,34 @@ def test_heads_learn_from_few_labels_and_leave_the_trunk():
         for steps in (1, 40)
     )
     assert learnt > max(untrained, 0.6)
-    precision = probing.detect_from(net, kept, kept, num_classes=2, steps=40, lr=1e-2)
-    assert precision > 0.2
     assert all(torch.equal(net.state_dict()[k], v) for k, v in before.items())
     assert targets
+
+
+def test_a_detector_learns_on_a_frozen_trunk():
+    shapes = {"size": 32, "objects": 1, "classes": ("background", "disk"), "scale": (0.5, 0.6)}
+    scenes = Scenes(24, **shapes, background="plain", texture=0.0, noise=0.0, lighting=0.0)
+    kept = [scenes[i] for i in range(24)]
+    net = trunk(3).train()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    options = {"num_classes": 2, "lr": 1e-2, "seed": 3}
+    found = probing.detect_from(net, kept[:16], kept[16:], steps=60, **options)
+    assert (
+        min(found) > 0.5 > max(probing.detect_from(net, kept[:16], kept[16:], steps=1, **options))
+    )
+    assert found == probing.detect_from(net, kept[:16], kept[16:], steps=60, **options)
+    assert net.training
+    assert all(p.requires_grad for p in net.parameters())
+    assert all(torch.equal(net.state_dict()[k], v) for k, v in before.items())
+
+
+def test_a_detector_sees_the_trunks_maps_standardised_and_cut():
+    net, images = trunk(3).eval(), torch.rand(300, 3, 8, 12)
+    frozen = probing._Frozen(net, images)
+    maps = frozen(images)["0"]
+    assert (frozen.out_channels, frozen.stride, maps.shape[2:]) == (16, 2, (4, 6))
+    wanted = net(images).detach().numpy()
+    mean, std = (f(wanted, axis=(0, 2, 3), keepdims=True) for f in (np.mean, np.std))
+    np.testing.assert_allclose(maps, ((wanted - mean) / std).clip(-5, 5), atol=2e-3)
+    assert maps.max() == 5  # the last maps of this trunk are 0 nearly everywhere
+    assert not maps.requires_grad
