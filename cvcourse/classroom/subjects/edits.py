@@ -1,6 +1,8 @@
 """Edits of which the right answer is known: digits in three clothings, heads under many lights."""
 
 import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -11,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from cvcourse.classroom.device import fewer
 from cvcourse.classroom.subjects.alphabets import colour
 from cvcourse.classroom.training import fit
-from cvcourse.data import heads, rendered_digits
+from cvcourse.data import heads, real, rendered_digits
 from cvcourse.methods import StarGANv2Batch
 from cvcourse.ops import lambert_shading
 
@@ -139,13 +141,62 @@ def trained_reader(pictures: Tensor, clothes: Tensor, digits: Tensor, steps: int
     """A network that names clothes and digit, of pictures that no editor has touched."""
     reader = Reader(pictures.shape[-1])
     loader = DataLoader(
-        TensorDataset(pictures, 10 * clothes + digits), 64, shuffle=True, drop_last=True
+        TensorDataset(pictures, 10 * clothes + digits),
+        min(64, len(pictures)),
+        shuffle=True,
+        drop_last=True,
     )
     fit(
         reader, loader, lambda net, batch: F.cross_entropy(net(batch[0]), batch[1]),
         steps=steps, lr=3e-3, progress=False, live=False,
     )  # fmt: skip
     return reader.cpu().eval()
+
+
+class Exam(NamedTuple):
+    """Edits to be made: N digits, the clothes to put on, and twice luck, references and answers."""
+
+    drawn: Dressed
+    targets: Tensor  # (N,), other clothes than its own for each
+    luck: Tensor  # (2, N, latent)
+    references: list[Tensor]  # two of (N, 3, S, S)
+    truths: list[Tensor]  # two of (N, 3, S, S): the digits in the clothes asked for, in any colour
+
+
+def exam(drawn: Dressed, *, latent: int, seed: int) -> Exam:
+    """An edit to make of each digit; references are drawn digits, too."""
+    g = torch.Generator().manual_seed(seed)
+    count = len(drawn.clothes)
+    targets = (drawn.clothes + torch.randint(1, 3, (count,), generator=g)) % 3
+    others = Errands(drawn.pictures, drawn.clothes, 1, seed=0, latent=latent).others
+    references = [others(targets, g) for _ in range(2)]
+    luck = torch.randn(2, count, latent, generator=g)
+    hues = torch.rand(2, count, generator=g)
+    return Exam(
+        drawn, targets, luck, references, [dressed(drawn.coverage, targets, h) for h in hues]
+    )
+
+
+def marks(exam: Exam, reader: Reader, two: Sequence[Tensor]) -> dict[str, float]:
+    """Of two answers (N, 3, S, S) to an exam, the first of which follows the first reference.
+
+    "clothes" and "digit": the share that the reader reads as asked for. "to truth": `nearest_true`.
+    "diversity": how far the two answers are apart, where two true ones are 1 apart. "hues apart":
+    how far their hues are. "off reference": how far the hue is from the first reference's.
+    """
+    made, second = (x.clamp(-1, 1) for x in two)
+    put_on, digits = reader.read(made)
+    hue = hues_of(made)
+    largest = (exam.truths[0] - exam.truths[1]).abs().mean()
+    numbers = {
+        "clothes": (put_on == exam.targets).float(),
+        "digit": (digits == exam.drawn.digits).float(),
+        "to truth": nearest_true(made, exam.drawn.coverage, exam.targets),
+        "diversity": (made - second).abs().mean((1, 2, 3)) / largest,
+        "hues apart": around(hue, hues_of(second)),
+        "off reference": around(hue, hues_of(exam.references[0])),
+    }
+    return {name: values.mean().item() for name, values in numbers.items()}
 
 
 class LitHeads(NamedTuple):
@@ -213,6 +264,13 @@ def paired(lit: LitHeads, index: Tensor, old: Tensor, new: Tensor) -> Pair:
     )  # fmt: skip
 
 
+@torch.no_grad()
+def in_batches(answer: Callable[[Pair], Tensor], pair: Pair, size: int = 40) -> Tensor:
+    """What `answer` gives for `size` heads at a time, one after the other: (B, 3, S, S)."""
+    starts = range(0, len(pair.image), size)
+    return torch.cat([answer(Pair(*(x[i : i + size] for x in pair))) for i in starts])
+
+
 def decibels(images: Tensor, pair: Pair) -> Tensor:
     """(B,): how near relit pictures are to those wanted, within the heads; brightness 1 is 0 dB."""
     square = ((images - pair.wanted).square() * pair.mask).sum((1, 2, 3))
@@ -256,6 +314,44 @@ def errors_of_light_and_colour(images: Tensor, pair: Pair) -> tuple[Tensor, Tens
     return degrees, apart / (pair.albedo * clear).sum((1, 2, 3)).clamp(min=1e-6)
 
 
+class MeanHead:
+    """Relights without a network, as if each head had the mean shape of some others.
+
+    heads: whose mean it is. tuning: by which it chooses how small a brightness to divide by, and
+        how far to believe a picture's colour.
+    """
+
+    floors, shares = (0.05, 0.1, 0.2, 0.4, 0.8), (0.0, 0.25, 0.5, 0.75, 1.0)
+
+    def __init__(self, heads: LitHeads, tuning: Pair) -> None:
+        self.normals = F.normalize(heads.normals.mean(0), dim=0)
+        self.inside = heads.masks.float().mean(0) > 0.5
+        self.colour = (heads.albedo * heads.masks).sum((0, 2, 3)) / heads.masks.sum()
+        self.floor = max(
+            self.floors, key=lambda floor: decibels(self.by_ratio(tuning, floor), tuning).mean()
+        )
+        self.share = max(
+            self.shares, key=lambda share: decibels(self.lit(tuning, share), tuning).mean()
+        )
+
+    def shadings(self, pair: Pair) -> list[Tensor]:
+        """Under the old lights and under the new ones, (B, 1, S, S) each."""
+        shape = self.normals.expand(len(pair.image), -1, -1, -1)
+        return [lambert_shading(shape, light) for light in (pair.light, pair.new_light)]
+
+    def by_ratio(self, pair: Pair, floor: float | None = None) -> Tensor:
+        """The picture times the ratio of the shadings; none is divided by less than the floor."""
+        old, new = self.shadings(pair)
+        return pair.image * new / old.clamp(min=floor or self.floor)
+
+    def lit(self, pair: Pair, share: float | None = None) -> Tensor:
+        """The mean head under the new light, matte; its colour is, by a share, the picture's."""
+        share = self.share if share is None else share
+        old, new = self.shadings(pair)
+        own = (pair.image * self.inside).sum((2, 3)) / (old * self.inside).sum((2, 3))
+        return self.colour.lerp(own, share)[..., None, None] * new
+
+
 def he_initialised(nets: nn.Module) -> nn.Module:
     """Weights of convolutions and linear layers by He et al., biases 0, as StarGAN v2's authors."""
     for layer in nets.modules():
@@ -297,3 +393,22 @@ class Errands:
         share = torch.rand(len(targets), generator=generator).tolist()
         index = [int(own[int(s * len(own))]) for own, s in zip(found, share, strict=True)]
         return self.pictures[index]
+
+
+class Animals(NamedTuple):
+    """Photographs (N, 3, size, size) in [-1, 1], and their domains (N,): cat, dog, wild."""
+
+    pictures: Tensor
+    domains: Tensor
+
+
+def animals(folder: str | Path, split: str, *, size: int) -> Animals:
+    """AFHQ, shrunk: each pixel is the mean of those that fall together.
+
+    See `cvcourse.data.real.Afhq` for folder and split.
+    """
+    pictures, domains = [], []
+    for image, domain in real.Afhq(folder, split):  # one at a time: they are large
+        pictures.append(2 * F.interpolate(image[None], (size, size), mode="area") - 1)
+        domains.append(domain)
+    return Animals(torch.cat(pictures), torch.tensor(domains))

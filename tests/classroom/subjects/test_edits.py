@@ -8,6 +8,8 @@ import torch
 
 from cvcourse.classroom.subjects import edits
 from cvcourse.data import heads
+from cvcourse.ops import lambert_shading
+from tests.data.tiny import write_afhq
 
 
 def clothes_and_hues(count):
@@ -102,6 +104,51 @@ def test_errands():
             assert clothes[same[0]] == target
 
 
+class TestExam:
+    drawn = edits.dressed_digits("test", 30)
+
+    @pytest.fixture
+    def exam(self):
+        return edits.exam(self.drawn, latent=5, seed=3)
+
+    @pytest.fixture
+    def reader(self):
+        """Says in which of the true pictures it was asked for, pixel by pixel."""
+        wanted = self.drawn
+
+        class Knows(torch.nn.Module):
+            def read(self, pictures):
+                exam = edits.exam(wanted, latent=5, seed=3)
+                right = [
+                    any(torch.equal(x, true[i]) for true in exam.truths)
+                    for i, x in enumerate(pictures)
+                ]
+                right = torch.tensor(right)
+                return exam.targets * right - 1 * ~right, wanted.digits * right - 1 * ~right
+
+        return Knows()
+
+    def test_asks_for_other_clothes(self, exam):
+        assert (exam.targets != self.drawn.clothes).all()
+        assert exam.luck.shape == (2, 30, 5)
+        for picture, target in zip(exam.references[1], exam.targets, strict=True):
+            same = [k for k in range(30) if torch.equal(self.drawn.pictures[k], picture)]
+            assert self.drawn.clothes[same[0]] == target
+
+    def test_the_truth_has_all_marks(self, exam, reader):
+        marks = edits.marks(exam, reader, exam.truths)
+        assert marks["clothes"] == marks["digit"] == 1
+        assert marks["to truth"] < 0.01
+        assert marks["diversity"] == pytest.approx(1, abs=1e-5)
+        assert 0.1 < marks["hues apart"] < 0.4
+
+    def test_a_reference_has_its_hue_and_another_digit(self, exam, reader):
+        marks = edits.marks(exam, reader, exam.references)
+        assert marks["off reference"] == 0
+        assert marks["clothes"] == marks["digit"] == 0  # of this reader
+        assert edits.marks(exam, reader, [exam.truths[0]] * 2)["diversity"] == 0
+
+
 def test_reader():
     coverage, digits = edits.draw_digits("train", 600)
     clothes, hues = clothes_and_hues(600)
@@ -153,6 +200,36 @@ class TestHeads:
             degrees = (lights * lit.lights[:, k]).sum(1).clamp(-1, 1).acos() * 180 / math.pi
             assert degrees.max() < 15
 
+    def test_in_batches(self, lit):
+        index, old, new = torch.arange(3), torch.zeros(3).long(), torch.ones(3).long()
+        pair = edits.paired(lit, index, old, new)
+        asked = []
+
+        def answer(some):
+            asked.append(len(some.image))
+            return some.image * some.new_light[:, :, None, None]
+
+        found = edits.in_batches(answer, pair, size=2)
+        assert asked == [2, 1]
+        assert torch.equal(found, pair.image * pair.new_light[:, :, None, None])
+
+    def test_the_mean_of_one_head_is_that_head(self, lit):
+        one = edits.LitHeads(*(field[:1] for field in lit))
+        index = torch.zeros(2).long()
+        pair = edits.paired(one, index, torch.tensor([0, 1]), torch.tensor([2, 0]))
+        tone = torch.tensor([0.2, 0.4, 0.6]).view(1, 3, 1, 1)
+        old, new = (
+            tone * pair.mask * lambert_shading(pair.normals, x)
+            for x in (pair.light, pair.new_light)
+        )
+        matte = pair._replace(image=old, wanted=new)
+        mean = edits.MeanHead(one, matte)
+        assert (mean.floor, mean.share) == (min(mean.floors), 1)
+        torch.testing.assert_close(mean.lit(matte) * pair.mask, new)
+        bright = lambert_shading(pair.normals, pair.light) > mean.floor
+        assert ((mean.by_ratio(matte) - new).abs() * bright).max() < 1e-6
+        assert edits.decibels(mean.by_ratio(matte, 0.8), matte).mean() < 30
+
     def test_light_and_colour_are_told_apart(self, lit):
         index, old, new = torch.arange(3), torch.zeros(3).long(), torch.ones(3).long()
         pair = edits.paired(lit, index, old, new)
@@ -173,3 +250,13 @@ class TestHeads:
     def test_a_black_picture_has_some_light(self, lit):
         found = edits.fitted_lights(0 * lit.albedo, lit.albedo, lit.normals, lit.masks)
         assert found.isfinite().all()
+
+
+def test_animals(tmp_path):
+    write_afhq(tmp_path, count=2)  # of 40 x 60 pixels
+    pictures, domains = edits.animals(tmp_path, "train", size=20)
+    assert domains.tolist() == [0, 0, 1, 1, 2, 2]
+    image, _ = edits.real.Afhq(tmp_path, "train")[3]
+    mean = image.view(3, 20, 2, 20, 3).mean((2, 4))
+    torch.testing.assert_close(pictures[3], 2 * mean - 1)
+    assert -1 <= pictures.min() < pictures.max() <= 1
