@@ -985,10 +985,11 @@ class TestFront:
     @staticmethod
     def kept(costs, scores):
         points = list(zip(costs, scores, strict=True))
-        return [
+        unbeaten = [
             k for k, p in enumerate(points)
             if not any(c <= p[0] and s <= p[1] and (c, s) != p for c, s in points)
         ]  # fmt: skip
+        return sorted(unbeaten, key=lambda k: costs[k])
 
     def test_right(self, check):
         assert check(self.kept) == "right"
@@ -1010,6 +1011,15 @@ class TestFront:
                 "equal",
             ),
             (lambda costs, scores: TestFront.kept(costs, [-s for s in scores]), "smaller"),
+            (lambda costs, scores: sorted(TestFront.kept(costs, scores)), "cheapest first"),
+            (
+                lambda costs, scores: [
+                    k
+                    for k in TestFront.kept(costs, scores)
+                    if (costs[k], scores[k]) not in zip(costs[:k], scores[:k], strict=True)
+                ],
+                "twins",
+            ),
         ],
     )
     def test_wrong(self, check, wrong, told):

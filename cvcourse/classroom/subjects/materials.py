@@ -1,6 +1,6 @@
-"""Maps of labels and pictures of them: shapes of four materials, three of them photographed.
+"""Maps of labels and pictures of them: beds of four materials, three of them photographed.
 
-What a shape is made of has nothing to do with its outline. Brick and gravel have one mean colour,
+What a bed is made of has nothing to do with where it lies. Brick and gravel have one mean colour,
 so that only their grain tells them apart; grass is green, and the sky has no grain at all.
 """
 
@@ -18,7 +18,6 @@ from cvcourse.classroom.history import History
 from cvcourse.classroom.subjects.generating import Players, Turn, play
 from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.data import pictures
-from cvcourse.data.scenes import Scenes
 from cvcourse.data.scenes.randomness import SPLITS, Stream
 from cvcourse.losses import hinge_gan_loss, wasserstein_gan_loss
 from cvcourse.models import PatchDiscriminator
@@ -36,9 +35,9 @@ def materials(
 ) -> tuple[Int64[Tensor, "count side side"], Float[Tensor, "count 3 side side"]]:
     """Labels, indices of MATERIALS, and pictures of them in [0, 1].
 
-    Each shape and the ground has a material of its own; where in its photograph a grain begins, and
-    how bright the whole picture is, is drawn anew. Train, val and test share neither shapes nor
-    places of the photographs. A rehearsal sees 100 pictures at most.
+    Two paths, across and along, part the square into four beds, each of a material by lot; where in
+    its photograph a grain begins, and how bright the whole picture is, is drawn anew. Train, val
+    and test share no place of the photographs. A rehearsal sees 100 pictures at most.
 
     Raises ValueError for another split, or a side below 16 or above 64.
     """
@@ -47,14 +46,14 @@ def materials(
     if not 16 <= side <= _FINE // 2 - 8:
         raise ValueError(f"side must be from 16 to {_FINE // 2 - 8}, got {side}")
     count = fewer(count, 100)
-    scenes = Scenes(count, size=side, seed=seed, split=split, objects=(1, 3), scale=(0.4, 0.8))
     labels = torch.empty(count, side, side, dtype=torch.int64)
     images = torch.empty(count, 3, side, side)
     for i in range(count):
         stream = Stream(split, seed + 1, i)
-        labels[i] = stream.integer(len(MATERIALS))
-        for mask in scenes[i][1]["masks"]:
-            labels[i][mask] = stream.integer(len(MATERIALS))
+        row, column = (side // 4 + stream.integer(side // 2 + 1) for _ in range(2))
+        for rows in (slice(row), slice(row, None)):
+            for columns in (slice(column), slice(column, None)):
+                labels[i, rows, columns] = stream.integer(len(MATERIALS))
         colours = torch.stack([_painted(stream, k, split, side) for k in range(len(MATERIALS))])
         image = colours.gather(0, labels[i].expand(1, 3, -1, -1))[0]
         images[i] = (image * stream.uniform(0.85, 1.15)).clamp(0, 1)
@@ -67,17 +66,18 @@ def pasted(
     images: Float[Tensor, "m 3 height width"],
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "n 3 height width"]:
-    """What needs no network: each material of a map is filled with what a picture, drawn by lot
-    from those of nothing else, has at these places.
+    """What needs no network: each material of a map is filled with what a picture has at these
+    places, by lot one of those that are of this material wherever the map asks for it.
 
-    labels, images: of the pictures that are pasted from. Where none is of one material alone, any
-    picture may be drawn.
+    labels, images: of the pictures that are pasted from. Where none is so everywhere, those that
+    lack the fewest pixels may be drawn.
     """
     grains = []
     for k in range(len(MATERIALS)):
-        plain = (labels == k).flatten(1).all(1).nonzero()[:, 0]
-        plain = plain if len(plain) else torch.arange(len(labels))
-        grains.append(images[plain[torch.randint(len(plain), (len(maps),), generator=generator)]])
+        asked, lack = (maps == k).flatten(1).float(), (labels != k).flatten(1).float()
+        missing = asked @ lack.mT  # (n, m) pixels
+        fits = (missing == missing.amin(1, keepdim=True)).float()
+        grains.append(images[torch.multinomial(fits, 1, generator=generator)[:, 0]])
     where = maps[:, None, None].expand(-1, 1, images.shape[1], -1, -1)
     return torch.stack(grains, 1).gather(1, where)[:, 0]
 

@@ -115,17 +115,34 @@ def test_bad_input(split, side, says):
         materials.materials(split, 1, side=side)
 
 
+def test_two_paths_make_four_beds():
+    labels = materials.materials("train", 60, side=32)[0]
+    for column in labels.movedim(2, 0).reshape(-1, 32), labels.reshape(-1, 32):
+        assert ((column[:, 1:] != column[:, :-1]).sum(1) <= 1).all()  # each line crosses one path
+    assert (labels[:, :8, :8] == labels[:, :1, :1]).all()
+    assert (labels[:, 24:, 24:] == labels[:, -1:, -1:]).all()
+    at = {int((m[0, 1:] != m[0, :-1]).nonzero()[0, 0]) + 1 for m in labels if m[0, 0] != m[0, -1]}
+    assert 8 <= min(at) <= max(at) <= 24
+    assert len(at) > 8
+    assert len(labels.flatten(1).unique(dim=0)) > 55
+    assert labels[:, 0, 0].bincount().min() > 5
+
+
 class TestPasted:
-    def test_each_material_comes_from_a_picture_of_nothing_else(self):
+    def test_each_material_comes_from_a_picture_that_has_it_there(self):
         labels = torch.stack([torch.full((2, 2), k) for k in (2, 0, 3, 1)])
         images = labels[:, None].expand(-1, 3, -1, -1) / 10 + torch.arange(3).view(3, 1, 1)
         mixed = torch.tensor([[[0, 1], [2, 3]]])
-        labels, images = (
-            torch.cat([labels, mixed]),
-            torch.cat([images, torch.full((1, 3, 2, 2), 9.0)]),
-        )
         made = materials.pasted(mixed, labels, images)
         torch.testing.assert_close(made, mixed[:, None] / 10 + torch.arange(3).view(3, 1, 1))
+
+    def test_it_need_not_have_it_elsewhere(self):
+        labels = torch.tensor([[[0, 1], [1, 1]], [[1, 1], [1, 0]], [[2, 0], [0, 3]]])
+        images = torch.arange(3.0).view(3, 1, 1, 1).expand(-1, 3, 2, 2)
+        asked = torch.tensor([[[0, 0], [0, 0]], [[2, 1], [1, 3]]])
+        made = materials.pasted(asked, labels, images)
+        assert (made[0] == 2).all()  # lacks two pixels, the others three
+        assert made[1, 0].tolist() in ([[2, k], [k, 2]] for k in (0, 1))
 
     def test_the_lot_is_the_generators(self, drawn):
         labels, images = drawn
@@ -136,7 +153,7 @@ class TestPasted:
         assert torch.equal(one, same)
         assert not torch.equal(one, other)
 
-    def test_without_a_plain_picture_any_will_do(self):
+    def test_those_that_lack_least_may_be_drawn(self):
         mixed = torch.tensor([[[0, 1], [2, 3]]])
         images = torch.rand(1, 3, 2, 2)
         assert torch.equal(materials.pasted(mixed, mixed, images), images)
