@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from cvcourse import losses, methods, models, ops
-from cvcourse.classroom.subjects import detecting, gains
+from cvcourse.classroom.subjects import detecting, foreground, gains
 from cvcourse.classroom.subjects.gains import gain_between
 from cvcourse.classroom.subjects.regions import random_boxes
 from cvcourse.models import FasterRCNN
@@ -339,10 +339,12 @@ class TestLabelsOfTheSortingHalfWay:
 
     @pytest.fixture
     def check(self):
-        names = {"trunk": "trunk", "DEEP": "DeepCluster", "EPOCHS": 2}
-        names |= {"probed": lambda network, seed: 0.8 if network == "trunk" else 0.825}
+        names = {"trunk": "trunk", "DEEP": "DeepCluster", "NONE": "untrained", "EPOCHS": 2}
+        scores = {"trunk": 0.8, "fresh": 0.825, "untrained": 0.58}
+        names |= {"probed": lambda network, seed: scores[network]}
         names |= {"labelled": [self.FIRST, self.HALF, self.LAST], "run": SimpleNamespace(seed=0)}
-        names |= {"row": lambda name: np.full(5, 0.8), "nmi": methods.normalized_mutual_information}
+        names["row"] = {"DeepCluster": np.full(5, 0.8), "untrained": np.full(5, 0.55)}.get
+        names["nmi"] = methods.normalized_mutual_information
         names["AUTHOR"] = {"half-way": np.array([0.81, 0.79, 0.8, 0.85])}
         return cell("30", "exercises-4b", **names)["check_half"]
 
@@ -361,6 +363,9 @@ class TestLabelsOfTheSortingHalfWay:
 
     def test_the_network_of_deepcluster(self, check):
         assert "DeepCluster's own network" in check(self.HALF, "trunk")
+
+    def test_an_untrained_network(self, check):
+        assert "as untrained" in check(self.HALF, "untrained")
 
 
 class TestWhoPullsAndWhoPushes:
@@ -1480,7 +1485,7 @@ class TestWelcome:
         objects = torch.zeros(4, 2, 2, dtype=torch.bool)
         objects[:, 0] = True
         scores = {"network": torch.tensor([0.9, 0.8, 0.7, 0.6]), "tuned pipeline": torch.zeros(4)}
-        names = {"torch": torch, "test": (images, objects), "scores": scores}
+        names = {"test": (images, objects), "scores": scores, "foreground": foreground}
         names["gain_between"] = gain_between
         return cell("00", "exercises-4", **names)["check_gaps"]
 
@@ -1500,11 +1505,11 @@ class TestWelcome:
         test = torch.stack([target, prediction])
         names = {"torch": torch, "prediction": prediction, "target": target, "test": (None, test)}
         names["answers"] = {"network": torch.stack([prediction, prediction])}
-        names |= {"run": Mock(), "gain_between": gain_between}
-        names["halves"] = lambda: {"faint": torch.ones(2), "strong": torch.zeros(2)}
-        return cell("00", "exercises-6", scores={"network": torch.tensor([0.4, 1.0])}, **names)[
-            "check_dice"
-        ]
+        names |= {"run": Mock(), "gain_between": gain_between, "foreground": Mock()}
+        halves = {"faint": torch.ones(2), "strong": torch.zeros(2)}
+        names["foreground"].halves_by_contrast.return_value = halves
+        scores = {"network": torch.tensor([0.4, 1.0]), "tuned pipeline": torch.zeros(2)}
+        return cell("00", "exercises-6", scores=scores, **names)["check_dice"]
 
     def dice(self, prediction, target, twice=2, axes=(-2, -1)):
         shared = (prediction & target).sum(axes)

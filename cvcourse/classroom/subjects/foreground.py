@@ -50,6 +50,23 @@ def grey_scenes(
     return images - images.mean((1, 2, 3), keepdim=True), targets["semantic"] > 0
 
 
+def halves_by_contrast(
+    images: Float[Tensor, "count 1 height width"],
+    masks: Bool[Tensor, "count height width"],
+    values: Float[Tensor, "count"],
+) -> dict[str, Tensor]:
+    """`values` of the faint scenes and of the strong ones: two halves, parted at the median.
+
+    The contrast of a scene is the mean of its object pixels less the mean of the others.
+    """
+    pairs = zip(images[:, 0], masks, strict=True)
+    contrast = torch.stack(
+        [image[mask].mean() - image[~mask].mean() for image, mask in pairs]
+    ).abs()
+    strong = contrast > contrast.median()
+    return {"faint": values[~strong], "strong": values[strong]}
+
+
 def cleaned(mask: np.ndarray, rounds: int) -> np.ndarray:
     """Holes filled; then opened so many times, which drops what is thinner than twice as much."""
     filled = ndimage.binary_fill_holes(mask)

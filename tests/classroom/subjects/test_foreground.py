@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
@@ -7,12 +8,23 @@ from cvcourse.classroom.subjects.foreground import (
     PixelClassifier,
     cleaned,
     grey_scenes,
+    halves_by_contrast,
     masks_by_threshold,
     pixel_classifiers,
     surroundings,
     tuned_threshold,
 )
 from cvcourse.data import pictures
+
+
+def test_halves_by_the_size_of_the_contrast():
+    images, masks = torch.zeros(4, 1, 2, 2), torch.zeros(4, 2, 2, dtype=torch.bool)
+    images[:, 0, 0], masks[:, 0] = torch.tensor([1.0, -2, 3, -4])[:, None], True
+    halves = halves_by_contrast(images, masks, torch.tensor([0.9, 0.8, 0.7, 0.6]))
+    assert {name: half.tolist() for name, half in halves.items()} == {
+        "faint": pytest.approx([0.9, 0.8]),
+        "strong": pytest.approx([0.7, 0.6]),
+    }
 
 
 def test_surroundings_of_each_picture():
