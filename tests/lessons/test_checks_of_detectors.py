@@ -1,4 +1,4 @@
-"""The checks of exercises in lessons 05 and 06: no praise for no work or a plausible mistake."""
+"""The checks of exercises in lessons 05, 06, 12: no praise for no work or a plausible mistake."""
 
 import ast
 import math
@@ -13,8 +13,10 @@ from cvcourse import ops
 from cvcourse.classroom.subjects.cost import multiply_adds
 from cvcourse.classroom.subjects.detecting import STRIDES, small_backbone
 from cvcourse.classroom.subjects.locations import surest
+from cvcourse.classroom.subjects.outlines import drawn
 from cvcourse.models import FCOS
 from cvcourse.models.detection.bifpn import separable_conv
+from cvcourse.models.instances import polarmask as polar
 from tests.lessons.notebooks import LESSONS
 
 
@@ -110,6 +112,43 @@ class TestPowers:
     def test_a_power_of_the_class(self, names):
         with pytest.raises(AssertionError, match="which location of each object is first"):
             names["check_powers"](self.told(lambda p: self.score**p * self.centerness))
+
+
+class TestRays:
+    check = staticmethod(
+        functions("12", "exercises-2", torch=torch, polar=polar, drawn=drawn)["check_rays"]
+    )
+
+    def rays(self, mask, centre, n, *, far=True):
+        ends = []
+        for angle in (2 * math.pi * i / n for i in range(n)):
+            inside = []
+            for step in range(4 * 150):
+                x = math.floor(centre[0] + step / 4 * math.sin(angle))
+                y = math.floor(centre[1] + step / 4 * math.cos(angle))
+                within = 0 <= x < mask.shape[1] and 0 <= y < mask.shape[0]
+                inside.append(bool(within and mask[y, x]))
+            reached = [step / 4 for step, here in enumerate(inside) if here]
+            ends.append((reached[-1] if far else inside.index(False) / 4) if reached else 0.0)
+        return torch.tensor(ends)
+
+    def test_right(self):
+        assert self.check(self.rays) == "right"
+
+    def test_no_work(self):
+        assert self.check(lambda *_: None).startswith("to do")
+
+    def test_the_near_side(self):
+        with pytest.raises(AssertionError, match="ends at the far side"):
+            self.check(lambda *given: self.rays(*given, far=False))
+
+    def test_the_first_ray_to_the_right(self):
+        with pytest.raises(AssertionError, match="the first ray points down"):
+            self.check(lambda *given: self.rays(*given)[(9 - torch.arange(36)) % 36])
+
+    def test_too_far(self):
+        with pytest.raises(AssertionError, match="too far"):
+            self.check(lambda *given: self.rays(*given) + 2)
 
 
 class TestMultiplyAdds:

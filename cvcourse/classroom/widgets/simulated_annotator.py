@@ -82,6 +82,14 @@ def points_with_model(
     return editor.points - before
 
 
+def points_with_ellipse(box: Tensor, mask: Tensor, *, goal: float = 0.9) -> int:
+    """Two for the box (4,), if its ellipse overlaps the mask by `goal`; else those by hand, too."""
+    low, high = box.numpy().astype(float).reshape(2, 2)
+    angles = 2 * np.pi * np.arange(64) / 64
+    round_it = (low + high) / 2 + (high - low) / 2 * np.stack([np.cos(angles), np.sin(angles)], 1)
+    return 2 if polygon_iou(round_it, mask) >= goal else 2 + points_by_hand(mask, goal=goal)
+
+
 def points_for_pictures(
     images: Sequence[Tensor],
     targets: Sequence[dict[str, Tensor]],
@@ -93,9 +101,9 @@ def points_for_pictures(
 ) -> tuple[np.ndarray, int]:
     """What all objects cost, and how many are left out, for they are in pieces or too small.
 
-    A row of whole numbers for each object: picture, label, `points_by_hand`, and twice
-    `points_with_model`: patient (0), and quick, which draws at once what is proposed with an
-    overlap below `least`. smallest: pixels of a mask.
+    A row of whole numbers for each object: picture, label, `points_by_hand`, twice
+    `points_with_model` (patient, and quick, which draws at once what is proposed with an overlap
+    below `least`), and `points_with_ellipse`. smallest: pixels of a mask.
     """
     rows, left_out = [], 0
     for i, (image, target) in enumerate(zip(images, targets, strict=True)):
@@ -110,8 +118,8 @@ def points_for_pictures(
             draft = propose(image, box)
             if draft is None or polygon_iou(draft[0], mask) < least:
                 quick = 2 + by_hand
-            rows.append((i, int(label), by_hand, patient, quick))
-    return np.array(rows, dtype=np.int64).reshape(-1, 5), left_out
+            rows.append((i, int(label), by_hand, patient, quick, points_with_ellipse(box, mask)))
+    return np.array(rows, dtype=np.int64).reshape(-1, 6), left_out
 
 
 def best_drag(

@@ -7,6 +7,7 @@ from cvcourse.classroom.widgets.simulated_annotator import (
     best_drag,
     points_by_hand,
     points_for_pictures,
+    points_with_ellipse,
     points_with_model,
     polygon_iou,
 )
@@ -109,6 +110,14 @@ def test_other_polygons_of_the_picture_are_left_alone():
     assert editor.outlines[0].polygon.tolist() == [[1, 1], [5, 1], [3, 5]]
 
 
+def test_an_ellipse_takes_its_box():
+    y, x = torch.meshgrid(torch.arange(50) + 0.5, torch.arange(50) + 0.5, indexing="ij")
+    flat = (x - 25) ** 2 / 400 + (y - 20) ** 2 / 100 < 1
+    assert points_with_ellipse(torch.tensor([5.0, 10, 45, 30]), flat) == 2
+    assert points_with_ellipse(BOX, mask_of(SQUARE)) == 2 + 4  # pi / 4 of it
+    assert points_with_ellipse(BOX, mask_of(SQUARE), goal=0.75) == 2
+
+
 def test_points_of_all_objects():
     def propose(image, box):
         return (HOUSE if box[1] < 10 else SQUARE[:3]), 1  # a triangle is half of the square
@@ -120,5 +129,5 @@ def test_points_of_all_objects():
         [torch.zeros(3, 50, 50)], [target], ("background", "a", "b", "c"), propose,
         least=0.7, smallest=60,
     )  # fmt: skip
-    assert rows.tolist() == [[0, 2, 5, 2, 2], [0, 3, 4, 3, 6]]  # one drag, or drawn at once
+    assert rows.tolist() == [[0, 2, 5, 2, 2, 7], [0, 3, 4, 3, 6, 6]]  # one drag, or drawn at once
     assert left_out == 1
