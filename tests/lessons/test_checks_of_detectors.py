@@ -17,6 +17,7 @@ from cvcourse.classroom.subjects.outlines import drawn
 from cvcourse.models import FCOS
 from cvcourse.models.detection.bifpn import separable_conv
 from cvcourse.models.instances import polarmask as polar
+from cvcourse.ops import box_iou
 from tests.lessons.notebooks import LESSONS
 
 
@@ -112,6 +113,28 @@ class TestPowers:
     def test_a_power_of_the_class(self, names):
         with pytest.raises(AssertionError, match="which location of each object is first"):
             names["check_powers"](self.told(lambda p: self.score**p * self.centerness))
+
+
+class TestTargetOfTheBranch:
+    check = staticmethod(functions("05", "exercises-6", torch=torch)["check_target"])
+
+    def overlap(self, said, true):
+        boxes = [torch.cat([-d[:2], d[2:]])[None] for d in (said, true)]
+        return box_iou(*boxes)[0, 0]
+
+    def test_right(self):
+        assert self.check(lambda said, true: self.overlap(said.detach(), true)) == "right"
+
+    def test_no_work(self):
+        assert self.check().startswith("not yet")
+
+    def test_not_detached(self):
+        with pytest.raises(AssertionError, match="detach it"):
+            self.check(self.overlap)
+
+    def test_sides_for_areas(self):
+        with pytest.raises(AssertionError, match=r"the IoU is 0\.75"):
+            self.check(lambda said, true: said.minimum(true).sum() / said.maximum(true).sum())
 
 
 class TestRays:

@@ -16,12 +16,20 @@ from cvcourse.models.detection.fcos import centerness_of
 
 
 def explore_location(
-    image: Tensor, target: dict[str, Tensor], *, strides: Sequence[int], class_names: Sequence[str]
+    image: Tensor,
+    target: dict[str, Tensor],
+    *,
+    strides: Sequence[int],
+    class_names: Sequence[str],
+    start: tuple[int, int],
 ) -> Explorer:
-    """Move a location over a picture (3, H, W): see its four distances, centre-ness and level."""
+    """Move a location over a picture (3, H, W): see its four distances, centre-ness and level.
+
+    start: x and y of the location at first.
+    """
     height, width = image.shape[-2:]
 
-    def draw(x: int = width // 2, y: int = height // 2) -> Figure:
+    def draw(x: int = start[0], y: int = start[1]) -> Figure:
         return draw_location(image, target, x, y, strides=strides, class_names=class_names)
 
     return explore(draw, x=(1, width - 1), y=(1, height - 1))
