@@ -190,18 +190,23 @@ def detect_from(
     test: Sequence[Example],
     *,
     num_classes: int,
+    frozen: bool = False,
     steps: int = 200,
     lr: float = 2e-3,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """AP50 on `test`, and on `train`, of an FCOS on the last maps of this trunk, which is frozen.
+    """AP50 on `test`, and on `train`, of an FCOS on the last maps of this trunk.
 
     train, test: pictures (3, H, W) in [0, 1] as the trunk knows them, and torchvision's targets,
-    with labels from 0. Maps are standardised by `train`, as the probe's features are, and cut at 5
-    deviations; heads of one hidden layer learn. The trunk is left as it is.
+    with labels from 0.
+    frozen: only the heads learn, of one hidden layer, from maps that are standardised by `train`,
+        as the probe's features are, and cut at 5 deviations; else all is fine-tuned.
+
+    The trunk is left as it is.
     """
     torch.manual_seed(seed)
-    backbone = _Frozen(copy.deepcopy(trunk).eval(), torch.stack([image for image, _ in train]))
+    level = _Frozen if frozen else _OneLevel
+    backbone = level(copy.deepcopy(trunk), torch.stack([image for image, _ in train]))
     model = FCOS(
         num_classes,
         backbone=backbone,
@@ -296,21 +301,36 @@ def shuffle_pixels(images: Tensor, generator: torch.Generator) -> Tensor:
     return images.flatten(2).gather(2, order.expand(-1, images.shape[1], -1)).view(images.shape)
 
 
-class _Frozen(nn.Module):
-    """One level for a detector: a trunk's last maps, each channel standardised by `images`.
+class _OneLevel(nn.Module):
+    """A trunk's last maps, as the one level of a detector."""
+
+    def __init__(self, trunk: nn.Sequential, images: Tensor) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.out_channels, self.stride = _channels_and_stride(trunk, images)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {"0": self.trunk(images)}
+
+
+class _Frozen(_OneLevel):
+    """The maps of a trunk that does not learn, each channel standardised by `images`.
 
     Cut at 5 deviations: a channel that is nearly always 0 would be all spikes otherwise.
     """
 
     def __init__(self, trunk: nn.Sequential, images: Tensor) -> None:
-        super().__init__()
-        self.trunk = trunk.requires_grad_(False)
-        self.out_channels, self.stride = _channels_and_stride(trunk, images)
+        super().__init__(trunk.requires_grad_(False).eval(), images)
         device = next(trunk.parameters()).device
         with evaluating(trunk):
             maps = torch.cat([trunk(x.to(device)) for x in images.split(BATCH)])
         self.register_buffer("mean", maps.mean((0, 2, 3), keepdim=True))
         self.register_buffer("scale", maps.std((0, 2, 3), keepdim=True).clamp(1e-6))
+
+    def train(self, mode: bool = True) -> "_Frozen":
+        super().train(mode)
+        self.trunk.eval()  # batch norms, too, stay as they are
+        return self
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return {"0": ((self.trunk(images) - self.mean) / self.scale).clamp(-5, 5)}

@@ -166,13 +166,14 @@ def test_heads_learn_from_few_labels_and_leave_the_trunk():
     assert targets
 
 
-def test_a_detector_learns_on_a_frozen_trunk():
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_detector_learns_from_a_trunk_and_leaves_it(frozen):
     shapes = {"size": 32, "objects": 1, "classes": ("background", "disk"), "scale": (0.5, 0.6)}
     scenes = Scenes(24, **shapes, background="plain", texture=0.0, noise=0.0, lighting=0.0)
     kept = [scenes[i] for i in range(24)]
     net = trunk(3).train()
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    options = {"num_classes": 2, "lr": 1e-2, "seed": 3}
+    options = {"num_classes": 2, "lr": 1e-2, "seed": 3, "frozen": frozen}
     found = probing.detect_from(net, kept[:16], kept[16:], steps=60, **options)
     assert (
         min(found) > 0.5 > max(probing.detect_from(net, kept[:16], kept[16:], steps=1, **options))
@@ -185,7 +186,9 @@ def test_a_detector_learns_on_a_frozen_trunk():
 
 def test_a_detector_sees_the_trunks_maps_standardised_and_cut():
     net, images = trunk(3).eval(), torch.rand(300, 3, 8, 12)
-    frozen = probing._Frozen(net, images)
+    frozen = probing._Frozen(net, images).train()
+    assert frozen.training
+    assert not any(module.training for module in net.modules())
     maps = frozen(images)["0"]
     assert (frozen.out_channels, frozen.stride, maps.shape[2:]) == (16, 2, (4, 6))
     wanted = net(images).detach().numpy()
