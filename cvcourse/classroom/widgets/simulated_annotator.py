@@ -58,13 +58,15 @@ def points_with_model(
     *,
     goal: float = 0.9,
     patience: int = 12,
+    by_hand: int | None = None,
 ) -> int:
     """The points to place until the editor's polygon for `box` (4,) overlaps the mask by `goal`.
 
     The box is two, and each drag (`best_drag`) one. Where nothing is proposed, and once the drags
     are as many as `points_by_hand` or `patience`, those by hand are added: it is drawn anew.
+    by_hand: those, where they are known.
     """
-    before, by_hand = editor.points, points_by_hand(mask, goal=goal)
+    before, by_hand = editor.points, by_hand or points_by_hand(mask, goal=goal)
     count, editor.reach = len(editor.outlines), 1e-3  # it hits what it aims at
     editor.choose_tool("box")
     editor.press(*box[:2].tolist())
@@ -82,12 +84,19 @@ def points_with_model(
     return editor.points - before
 
 
-def points_with_ellipse(box: Tensor, mask: Tensor, *, goal: float = 0.9) -> int:
-    """Two for the box (4,), if its ellipse overlaps the mask by `goal`; else those by hand, too."""
+def points_with_ellipse(
+    box: Tensor, mask: Tensor, *, goal: float = 0.9, by_hand: int | None = None
+) -> int:
+    """Two for the box (4,), if its ellipse overlaps the mask by `goal`; else those by hand, too.
+
+    by_hand: those, where they are known.
+    """
     low, high = box.numpy().astype(float).reshape(2, 2)
     angles = 2 * np.pi * np.arange(64) / 64
     round_it = (low + high) / 2 + (high - low) / 2 * np.stack([np.cos(angles), np.sin(angles)], 1)
-    return 2 if polygon_iou(round_it, mask) >= goal else 2 + points_by_hand(mask, goal=goal)
+    if polygon_iou(round_it, mask) >= goal:
+        return 2
+    return 2 + (by_hand or points_by_hand(mask, goal=goal))
 
 
 def points_for_pictures(
@@ -114,11 +123,12 @@ def points_for_pictures(
                 left_out += 1
                 continue
             by_hand = points_by_hand(mask)
-            patient = quick = points_with_model(editor, box, mask)
+            patient = quick = points_with_model(editor, box, mask, by_hand=by_hand)
+            by_ellipse = points_with_ellipse(box, mask, by_hand=by_hand)
             draft = propose(image, box)
             if draft is None or polygon_iou(draft[0], mask) < least:
                 quick = 2 + by_hand
-            rows.append((i, int(label), by_hand, patient, quick, points_with_ellipse(box, mask)))
+            rows.append((i, int(label), by_hand, patient, quick, by_ellipse))
     return np.array(rows, dtype=np.int64).reshape(-1, 6), left_out
 
 
