@@ -1486,7 +1486,7 @@ class TestWelcome:
         objects[:, 0] = True
         scores = {"network": torch.tensor([0.9, 0.8, 0.7, 0.6]), "tuned pipeline": torch.zeros(4)}
         names = {"test": (images, objects), "scores": scores, "foreground": foreground}
-        names["gain_between"] = gain_between
+        names |= {"gain_between": gain_between, "run": Mock()}
         return cell("00", "exercises-4", **names)["check_gaps"]
 
     def test_gaps(self, check_gaps):
@@ -1496,7 +1496,7 @@ class TestWelcome:
         assert check_gaps({"faint": 0.0, "strong": 0.0}).startswith("not filled yet")
         assert "must be 0.750" in check_gaps({"faint": 0.9, "strong": 0.9})
         signed = check_gaps({"faint": 0.7, "strong": 0.8})  # split by the sign: bright ones strong
-        assert "size of the contrast" in signed
+        assert "signed contrast" in signed
 
     @pytest.fixture
     def check_dice(self):
@@ -1505,9 +1505,6 @@ class TestWelcome:
         test = torch.stack([target, prediction])
         names = {"torch": torch, "prediction": prediction, "target": target, "test": (None, test)}
         names["answers"] = {"network": torch.stack([prediction, prediction])}
-        names |= {"run": Mock(), "gain_between": gain_between, "foreground": Mock()}
-        halves = {"faint": torch.ones(2), "strong": torch.zeros(2)}
-        names["foreground"].halves_by_contrast.return_value = halves
         scores = {"network": torch.tensor([0.4, 1.0]), "tuned pipeline": torch.zeros(2)}
         return cell("00", "exercises-6", scores=scores, **names)["check_dice"]
 
