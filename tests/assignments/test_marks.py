@@ -1,5 +1,7 @@
 """Right answers get full marks, no answers get none, and plausible wrong ones what they deserve."""
 
+from itertools import zip_longest
+
 import pytest
 
 from tests.assignments.helpers import (
@@ -13,7 +15,20 @@ from tests.assignments.helpers import (
     wrong_answers,
 )
 
-WRONG = [(name, wrong) for name in NAMES for wrong in wrong_answers(name)]
+
+def in_turns(name):
+    """One wrong answer to each exercise at a time, so that a notebook need not run for each."""
+    of_exercises = {}
+    for wrong in wrong_answers(name):
+        of_exercises.setdefault(wrong.exercise, []).append(wrong)
+    return [list(filter(None, turn)) for turn in zip_longest(*of_exercises.values())]
+
+
+TURNS = [
+    pytest.param(name, turn, id=f"{name}-{i}")
+    for name in NAMES
+    for i, turn in enumerate(in_turns(name), start=1)
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -34,15 +49,19 @@ def test_the_untouched_release_gets_nothing(name, load, examiner):
     assert all("not answered" in result.messages[check] for check in assignment.checks)
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong"), WRONG, ids=[f"{n}-{w.exercise}-{w.mistake}" for n, w in WRONG]
-)
-def test_a_wrong_answer_gets_the_marks_it_deserves(name, wrong, load, examiner):
+@pytest.mark.parametrize(("name", "turn"), TURNS)
+def test_wrong_answers_get_the_marks_they_deserve(name, turn, load, examiner):
+    """An answer fails checks of its own exercise alone, as the last test asks: others tell."""
     assignment = load(name)
+    checks = exercises(assignment)
     notebook = without_experiments(solved(assignment))
-    result = examiner.examine(content(answered(notebook, wrong.exercise, wrong.code)), assignment)
-    assert failed(result) == wrong.fails, result.messages
-    assert all(result.messages[check] for check in wrong.fails)
+    for wrong in turn:
+        notebook = answered(notebook, wrong.exercise, wrong.code)
+    result = examiner.examine(content(notebook), assignment)
+    got = {wrong.mistake: failed(result) & set(checks[wrong.exercise]) for wrong in turn}
+    assert got == {wrong.mistake: set(wrong.fails) for wrong in turn}, result.messages
+    assert failed(result) == set().union(*got.values())
+    assert all(result.messages[check] for check in failed(result))
 
 
 @pytest.mark.parametrize("name", NAMES)

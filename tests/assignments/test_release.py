@@ -1,5 +1,6 @@
 """The committed release is what the sources give, and it gives nothing away."""
 
+import json
 import re
 
 import pytest
@@ -12,9 +13,13 @@ STEP = "run  make assignments  and commit assignments/release"
 
 
 @pytest.fixture(scope="module")
-def fresh():
+def fresh(once):
     pytest.importorskip("nbgrader")
-    return generated(NAMES)
+
+    def generate(folder):
+        (folder / "notebooks.json").write_text(json.dumps(generated(NAMES)), encoding="utf-8")
+
+    return json.loads((once("release", generate) / "notebooks.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", NAMES)
