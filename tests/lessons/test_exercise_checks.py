@@ -1539,3 +1539,30 @@ class TestFlipBack:
     def test_upside_down(self, check):
         told = check(lambda maps, mirrored: maps.flip(2)[:, list(mirrored)])
         assert "not above and below" in told
+
+
+class TestInconsistency:
+    @pytest.fixture
+    def check(self):
+        return cell("13", "exercises-2", torch=torch)["check_inconsistency"]
+
+    def of(self, wins, clip=0.001, ratios=True):
+        wins = wins.double().clamp(clip, 1 - clip)
+        values = torch.linalg.eigvals(wins / wins.T if ratios else wins)
+        return ((values.real.max() - len(wins)) / (len(wins) - 1)).item()
+
+    def test_right(self, check):
+        assert check(self.of) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda wins: None).startswith("to do")
+
+    @pytest.mark.parametrize("clip", [0, 1e-9, 1e-4])
+    def test_not_kept_away_from_0_and_1(self, check, clip):
+        assert "keep the table within 0.001" in check(partial(self.of, clip=clip))
+
+    def test_eigenvalues_of_the_wins(self, check):
+        assert "of ratios" in check(partial(self.of, ratios=False))
+
+    def test_not_divided(self, check):
+        assert check(lambda wins: 2 * self.of(wins)).startswith("0.500 instead of 0.25")
