@@ -1074,6 +1074,30 @@ class TestThereAndBack:
         assert "True or False" in check(lambda there, back: there[0])
 
 
+class TestRecall:
+    @pytest.fixture
+    def check(self):
+        return cell("43", "exercises-1b")["check_recall"]
+
+    def test_no_work(self, check):
+        assert check(None, None, None).startswith("to do")
+
+    def test_right(self, check):
+        assert check(0, -5 / 8, 4) == "right"
+
+    @pytest.mark.parametrize(
+        ("row", "column", "feature", "said"),
+        [
+            (-1, -5 / 8, 4, "above and below"),
+            (0, 5 / 8, 4, "left edge"),
+            (0, -5 / 8, 5, "the target's map"),
+            (0, -5 / 8, 7, "erased"),
+        ],
+    )
+    def test_plausible_mistakes(self, check, row, column, feature, said):
+        assert said in check(row, column, feature)
+
+
 class TestFollowers:
     @pytest.fixture
     def check(self):
