@@ -76,7 +76,7 @@ def show_unmatched(
         draw_image(panel, image)
         draw_boxes(panel, alone, colour=style.BLUE)
         draw_boxes(panel, best, colour=style.VERMILION, prediction=True)
-        panel.set_title(f"objects without: {len(alone)}")
+        panel.set_title(f"{len(alone)} without an anchor")
     right = axes[-1]
     right.plot([], [], color=style.BLUE, label="object without an anchor")
     right.plot([], [], "--", color=style.VERMILION, label="the best that it has")
@@ -84,7 +84,8 @@ def show_unmatched(
     for i, (name, fit) in enumerate(fitting.items()):
         within = [(sides >= low) & (sides < high) for low, high in pairwise(edges)]
         shares = [float(fit[bin_].float().mean()) for bin_ in within]
-        right.plot(middles, shares, marker=MARKERS[i], color=COLOURS[i], label=name)
+        look = {"marker": MARKERS[i], "color": COLOURS[i], "lw": 4 - 1.2 * i, "ms": 9 - 2 * i}
+        right.plot(middles, shares, label=name, **look)  # thinner over thicker: none is hidden
         told.append(f"{name} {float(fit.float().mean()):.3f}")
     right.set(xlabel="side of the object (pixels)", title="share with a fitting anchor")
     figure.legend(loc="outside lower center", ncols=3, fontsize=8.5)

@@ -60,13 +60,19 @@ def show_best_and_worst(
     least: float,
     class_names: Sequence[str],
     count: int = 2,
+    crowd: int | None = None,
 ) -> tuple[int, int, int]:
     """Draw the `count` pictures with fewest and with most mistakes; (missed, false, faultless).
 
     The three are of all pictures together: objects missed, boxes false, pictures without either. A
-    line tells them. least: from which score on boxes count.
+    line tells them. least: from which score on boxes count. crowd: pictures with more objects are
+    counted, not drawn.
     """
-    shown, titles = best_and_worst(found, targets, count, least=least)
+    few = [i for i, of in enumerate(targets) if crowd is None or len(of["labels"]) <= crowd]
+    of_few = [found[i] for i in few], [targets[i] for i in few]
+    chosen, titles = best_and_worst(*of_few, count, least=least)
+    shown = [few[i] for i in chosen]
+    those = "" if crowd is None else f" with {crowd} objects at most"
     show_boxes(
         [images[i] for i in shown],
         [targets[i] for i in shown],
@@ -75,7 +81,7 @@ def show_best_and_worst(
         class_names=class_names,
         min_score=least,
         columns=count,
-        title=f"Fewest mistakes (above) and most (below) of {len(targets)} held-out pictures",
+        title=f"Fewest mistakes (above) and most (below) of {len(few)} held-out pictures{those}",
     )
     both = [mistakes(*pair, least=least) for pair in zip(found, targets, strict=True)]
     missed, false = (sum(part) for part in zip(*both, strict=True))

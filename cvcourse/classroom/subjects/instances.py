@@ -117,46 +117,6 @@ def frozen(model: nn.Module, images: Sequence[Tensor], level: str) -> Tensor:
     return torch.cat(parts)
 
 
-def in_true_boxes(
-    model: MaskRCNN, images: Sequence[Tensor], targets: Sequence[dict[str, Tensor]]
-) -> list[dict[str, Tensor]]:
-    """The targets as detections of score 1, with the masks that the model sees in their boxes."""
-    return [
-        {
-            **target,
-            "masks": segment(model, image, target["boxes"])[0] > 0.5,
-            "scores": torch.ones(len(target["boxes"])),
-        }
-        for image, target in zip(images, targets, strict=True)
-    ]
-
-
-def in_sloppy_boxes(
-    model: MaskRCNN,
-    images: Sequence[Tensor],
-    targets: Sequence[dict[str, Tensor]],
-    shares: Sequence[float],
-    *,
-    seed: int,
-    least: float = 0.75,
-) -> Tensor:
-    """How many of each picture's masks are still right in boxes that are off: (pictures, shares).
-
-    Each side of a true box is moved at random by up to a share of the object's width or height, in
-    the same direction for all shares; a mask is right if its IoU is `least` or more. float64.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    rates = []
-    for image, target in zip(images, targets, strict=True):
-        boxes = target["boxes"]
-        sides = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
-        moves = sides * (torch.rand(boxes.shape, generator=generator) * 2 - 1)
-        found, _ = segment(model, image, torch.cat([boxes + share * moves for share in shares]))
-        overlap = mask_iou((found > 0.5).unflatten(0, (-1, len(boxes))), target["masks"].bool())
-        rates.append((overlap >= least).double().mean(1))
-    return torch.stack(rates)
-
-
 def learn_masks(
     branch: nn.Module, regions: Tensor, labels: Tensor, grids: Tensor, *, steps: int
 ) -> None:
@@ -203,6 +163,11 @@ def matched(masks: Tensor, truth: Tensor, *, least: float = 0.1) -> tuple[Tensor
     return owner.where(best >= least, others), overlaps.max(0).values.mean().item()
 
 
+def grey(image: Tensor) -> Tensor:
+    """A picture (3, H, W) without its colours."""
+    return image.mean(0, keepdim=True).expand_as(image)
+
+
 def compare_masks(
     images: Sequence[Tensor],
     targets: Sequence[dict[str, Tensor]],
@@ -214,10 +179,11 @@ def compare_masks(
 ) -> Figure:
     """The chosen pictures with their true masks, and a row below for each model's answers.
 
-    An object has one colour in all rows. The number is the mean over true objects of the best IoU.
-    least: masks with a lower score are not shown.
+    The photographs are grey, so that all colour is of masks; an object has one colour in all rows.
+    The number is the mean over true objects of the best IoU. least: masks with a lower score are
+    not shown.
     """
-    panels = []
+    panels, images = [], {i: grey(images[i]) for i in chosen}
     for i in chosen:
         truth = targets[i]["masks"].bool()
         panels.append((images[i], truth, f"truth, picture {i}", torch.arange(len(truth))))
@@ -279,3 +245,20 @@ def draw_rays(axes: Axes, image: Tensor, centres: Tensor, distances: Tensor) -> 
         for end in ends:
             axes.plot(*torch.stack([centre, end], 1), color="white", linewidth=0.9)
         axes.fill(*ends.T, fill=False, edgecolor="#F0E442", linewidth=1.8)
+
+
+def show_places(
+    image: Tensor, places: Tensor, quality: Tensor, best: Sequence[int], distances: Tensor
+) -> Figure:
+    """Places (N, 2) on a picture, coloured by centre-ness (N,), and the rays (N, n) of the best."""
+    figure, panels = plt.subplots(1, 2, figsize=(8.2, 4.1))
+    draw_image(panels[0], image)
+    look = {"s": 36, "cmap": "viridis", "edgecolor": "white", "vmin": 0, "vmax": 1}
+    dots = panels[0].scatter(*places.T, c=quality, **look)
+    figure.colorbar(dots, ax=panels[0], label="polar centre-ness", shrink=0.8)
+    panels[0].set_title("places that learn an object", fontsize=10)
+    draw_rays(panels[1], image, places[best], distances[best])
+    told = f"the best place of each, and its {distances.shape[1]} rays"
+    panels[1].set_title(told, fontsize=10)
+    figure.suptitle("What PolarMask learns: where to stand, and how far the outline is")
+    return describe(figure, f"{len(places)} places in objects, coloured by centre-ness; {told}.")

@@ -13,10 +13,14 @@ from torch import Tensor
 from cvcourse.classroom.figures import style
 from cvcourse.classroom.figures.overlays import draw_boxes
 from cvcourse.classroom.figures.pictures import draw_image
+from cvcourse.classroom.subjects.detecting import DetectionData
+from cvcourse.classroom.subjects.detections import average_precisions
 from cvcourse.classroom.training.evaluation import evaluating
+from cvcourse.losses import generalized_box_iou_loss
 from cvcourse.models.detection._anchors import pyramid_anchors
 from cvcourse.models.detection.fcos import FCOS, boxes_from_distances, centerness_of
-from cvcourse.ops import box_iou
+from cvcourse.models.detection.retinanet import RetinaNet
+from cvcourse.ops import box_iou, decode_boxes
 
 
 def show_learners(
@@ -95,6 +99,15 @@ def by_class_alone(model: FCOS) -> FCOS:
     return blind
 
 
+def scores(model: torch.nn.Module, pictures: DetectionData) -> dict[str, float]:
+    """AP and AP75 on held-out pictures, AP in training; of FCOS also its "AP75 by class" alone."""
+    numbers = average_precisions(model, pictures, {"AP": "map", "AP75": "map_75"})
+    if isinstance(model, FCOS):
+        blind, name = by_class_alone(model), "AP75 by class"
+        numbers[name] = average_precisions(blind, pictures, {name: "map_75"}, seen=1)[name]
+    return numbers
+
+
 def mean_of_each(
     values: Float[Tensor, "locations"], group: Int64[Tensor, "locations"]
 ) -> Float[Tensor, "objects"]:
@@ -110,16 +123,6 @@ def surest(
     order = rank.argsort()
     last = dict(zip(group[order].tolist(), order.tolist(), strict=True))
     return torch.tensor([last[i] for i in range(len(last))])
-
-
-def correlation_within(
-    first: Float[Tensor, "locations"],
-    second: Float[Tensor, "locations"],
-    group: Int64[Tensor, "locations"],
-) -> float:
-    """Of two numbers of each location, after each object's mean is taken off. group: as above."""
-    pair = [values - mean_of_each(values, group)[group] for values in (first, second)]
-    return float(torch.corrcoef(torch.stack(pair))[0, 1])
 
 
 class OverlapFCOS(FCOS):
@@ -149,3 +152,22 @@ class OverlapFCOS(FCOS):
             centerness[image, place, 0], overlaps, reduction="sum"
         ) / max(1, len(place))
         return parts
+
+
+class OverlapRetinaNet(RetinaNet):
+    """RetinaNet whose decoded boxes learn by 1 - GIoU, a mean over the anchors with an object."""
+
+    def losses(
+        self,
+        logits: Float[Tensor, "batch anchors classes"],
+        deltas: Float[Tensor, "batch anchors 4"],
+        anchors: Float[Tensor, "anchors 4"],
+        targets: list[dict[str, Tensor]],
+    ) -> dict[str, Float[Tensor, ""]]:
+        owners = [self.assign(anchors, target["boxes"]) for target in targets]
+        image, anchor = (torch.stack(owners) >= 0).nonzero(as_tuple=True)
+        pairs = zip(targets, owners, strict=True)
+        true = torch.cat([target["boxes"][owner[owner >= 0]] for target, owner in pairs])
+        said = decode_boxes(deltas[image, anchor], anchors[anchor])
+        boxes = generalized_box_iou_loss(said, true, reduction="sum") / max(1, len(image))
+        return super().losses(logits, deltas, anchors, targets) | {"bbox_regression": boxes}

@@ -33,7 +33,7 @@ def test_shares_of_objects_with_an_anchor_by_size():
         [torch.rand(3, 16, 16)], [alone], [alone + 1], sides, fitting, (8, 20, 40), title="Alone"
     )
     left, right = figure.axes
-    assert left.get_title() == "objects without: 2"
+    assert left.get_title() == "2 without an anchor"
     lines = {line.get_label(): line.get_xydata().tolist() for line in right.lines}
     assert lines["small"] == [[14, 0.5], [30, 0]]
     assert lines["all"] == [[14, 1], [30, 1]]

@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -84,6 +85,12 @@ def test_best_and_worst_are_drawn_and_all_are_counted(capsys):
     assert show_best_and_worst(images, [wrong, right, unsure], [target] * 3, **options) == (2, 1, 1)
     told = capsys.readouterr().out
     assert "2 of 3 objects missed, 1 boxes false; 1 of 3 pictures without a mistake" in told
+    crowded = {key: value.repeat_interleave(2, 0) for key, value in target.items()}
+    three = [crowded, target, target]
+    drawn = show_best_and_worst(images, [wrong, right, unsure], three, crowd=1, **options)
+    assert drawn == (3, 1, 1)
+    titles = [axes.get_title() for axes in plt.gcf().axes]
+    assert titles == ["1 objects: 0 missed, 0 false", "1 objects: 1 missed, 0 false"]
 
 
 def test_coins_of_a_detector_are_counted(capsys):

@@ -10,6 +10,7 @@ from cvcourse.classroom import gain_of_trainings, paired_gain, wilson_interval
 from cvcourse.classroom.subjects.gains import (
     check_trainings,
     gain_between,
+    gain_of_objects,
     gain_of_sum,
     gains_in_words,
     interval_of_sum,
@@ -173,6 +174,26 @@ class TestOfSum:
             gain_of_sum(self.counts, self.others[:, 0], f1)
         with pytest.raises(ValueError, match="n must be at least 1"):
             interval_of_sum(self.counts, f1, n=0)
+
+
+class TestGainOfObjects:
+    ours, theirs = RANDOM.normal(0.6, 0.2, 80), RANDOM.normal(0.5, 0.2, 80)
+    pictures = RANDOM.permutation(np.arange(80))
+
+    def test_one_object_a_picture(self):
+        got = gain_of_objects(self.ours, self.theirs, self.pictures)
+        assert got == pytest.approx(paired_gain(self.ours, self.theirs), abs=0.01)
+
+    def test_objects_of_a_picture_are_drawn_together(self):
+        once = gain_of_objects(self.ours, self.theirs, self.pictures)
+        thrice = (np.tile(values, 3) for values in (self.ours, self.theirs, self.pictures))
+        assert gain_of_objects(*thrice) == pytest.approx(once)  # no narrower
+
+    def test_the_mean_is_over_objects(self):
+        gain, low, high = gain_of_objects([1, 2, 6], [0, 0, 0], [7, 7, 3])
+        assert gain == 3
+        assert (low, high) == (1.5, 6)
+        assert gain_of_objects([4, 5, 6], [2, 3, 4], [0, 0, 1]) == (2, 2, 2)
 
 
 GENERATOR = torch.Generator().manual_seed(0)

@@ -31,13 +31,8 @@ def test_one_level_is_pooled_at_its_stride():
     assert ours.equal(ops.roi_pool(level, [BOXES], 5, 1 / 8))
 
 
-def test_given_boxes_become_detections(data):
+def test_given_boxes_get_masks(data):
     model = instances.mask_rcnn(data, seed=0)
-    found = instances.in_true_boxes(model, data.test.images, data.test.targets)
-    for answer, target in zip(found, data.test.targets, strict=True):
-        assert answer["boxes"] is target["boxes"]
-        assert answer["masks"].shape == target["masks"].shape
-        assert answer["scores"].tolist() == [1] * len(target["boxes"])
     probabilities, labels = instances.segment(model, data.test.images[0], BOXES)
     assert probabilities.shape == (2, 96, 96)
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
@@ -53,27 +48,6 @@ def test_frozen_level_is_the_detectors_own(data):
     batch, _ = model.eval().prepare(data.test.images, training=False)
     with torch.no_grad():
         torch.testing.assert_close(level, model.backbone(batch.tensors)["1"])
-
-
-def test_sloppy_boxes_are_off_by_up_to_their_share(data, monkeypatch):
-    asked = []
-
-    def box_itself(model, image, boxes):
-        asked.append(boxes)
-        return filled(boxes, tuple(image.shape[1:])).float(), None
-
-    monkeypatch.setattr(instances, "segment", box_itself)
-    target = {"boxes": BOXES, "masks": filled(BOXES, (96, 96))}
-    rates = instances.in_sloppy_boxes(
-        None, [data.test.images[0]], [target], [0.0, 0.2, 2.0], seed=0
-    )
-    assert rates.shape == (1, 3)
-    assert rates[0, 0] == 1
-    assert rates[0, 2] < 1
-    off = (asked[0].view(3, 2, 4) - BOXES) / torch.tensor([[20.0, 20, 20, 20], [20, 30, 20, 30]])
-    assert off[0].abs().max() == 0
-    assert 0 < off[1].abs().max() <= 0.2
-    torch.testing.assert_close(off[2], 10 * off[1])
 
 
 def test_a_mask_branch_learns_what_it_reads_and_pastes_it():
@@ -140,3 +114,19 @@ def test_rays_are_drawn_from_their_centre():
     )
     assert len(axes.lines) == 6
     assert axes.lines[0].get_xydata().tolist() == [[10, 10], [10, 15]]
+
+
+def test_places_are_coloured_and_the_best_have_rays():
+    places = torch.tensor([[4.0, 4], [10, 10], [15, 4]])
+    figure = instances.show_places(
+        torch.rand(3, 20, 20), places, torch.tensor([0.2, 0.9, 0.4]), [1], torch.full((3, 6), 5.0)
+    )
+    (dots,) = figure.axes[0].collections
+    assert dots.get_offsets().tolist() == places.tolist()
+    assert dots.get_array().tolist() == pytest.approx([0.2, 0.9, 0.4])
+    assert [line.get_xydata()[0].tolist() for line in figure.axes[1].lines] == [[10, 10]] * 6
+
+
+def test_photographs_of_the_gallery_lose_their_colours():
+    picture = torch.tensor([0.0, 0.3, 0.9])[:, None, None].expand(3, 2, 4)
+    torch.testing.assert_close(instances.grey(picture), torch.full((3, 2, 4), 0.4))

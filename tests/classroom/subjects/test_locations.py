@@ -2,22 +2,22 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
 from cvcourse.classroom.figures.style import alt_text
-from cvcourse.classroom.subjects.detecting import SHAPES, STRIDES, small_backbone
+from cvcourse.classroom.subjects.detecting import SHAPES, STRIDES, scene_data, small_backbone
 from cvcourse.classroom.subjects.locations import (
     OverlapFCOS,
+    OverlapRetinaNet,
     answers_inside,
     by_class_alone,
-    correlation_within,
     mean_of_each,
+    scores,
     show_learners,
     surest,
 )
-from cvcourse.models import FCOS
+from cvcourse.models import FCOS, RetinaNet
 from cvcourse.ops import anchor_grid
 
 TARGET = {
@@ -129,7 +129,27 @@ def test_numbers_of_locations_object_by_object():
     assert mean_of_each(values, group).tolist() == [15, 4]
     assert surest(values, group).tolist() == [3, 4]
     assert surest(-values, group).tolist() == [1, 0]
-    other = torch.tensor([-1.0, 1, -4, 2, -7])  # less their means: 3, -0.5, 0, 0.5, -3
-    pair = np.array([[-3, -5, 0, 5, 3], [3, -0.5, 0, 0.5, -3]])
-    expected = np.corrcoef(pair)[0, 1]
-    assert correlation_within(values, other, group) == pytest.approx(expected)
+
+
+def test_boxes_of_anchors_learn_by_overlap():
+    options = {"backbone": small_backbone(pretrained=False), "aspect_ratios": (1,)}
+    model = OverlapRetinaNet(5, anchor_sizes=((14,), (28,), (56,)), **options)
+    anchors = torch.tensor([[8.0, 12, 40, 44], [60, 60, 90, 90]])
+    target = {"boxes": anchors[:1], "labels": torch.tensor([1])}
+    logits = torch.zeros(1, 2, 5)
+    for right, wanted in ((0.0, 0.0), (0.5, 2 / 3)):  # of a width: IoU and GIoU are 1/3
+        deltas = torch.tensor([[[right, 0, 0, 0], [3, 3, 3, 3]]])
+        loss = model.losses(logits, deltas, anchors, [target])
+        assert loss["bbox_regression"].item() == pytest.approx(wanted)
+        usual = RetinaNet.losses(model, logits, deltas, anchors, [target])
+        assert torch.equal(loss["classification"], usual["classification"])
+    empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.long)}
+    assert model.losses(logits, deltas, anchors, [empty])["bbox_regression"] == 0
+
+
+def test_scores_are_of_the_detector_and_of_its_class_alone(model):
+    pictures = scene_data(2, 2, seed=0)
+    told = scores(model, pictures)
+    blind = scores(by_class_alone(model), pictures)
+    assert set(told) == {"AP", "AP75", "AP in training", "AP75 by class"}
+    assert told["AP75 by class"] == pytest.approx(blind["AP75"])
