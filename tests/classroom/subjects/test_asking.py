@@ -158,3 +158,72 @@ def test_a_panel_shows_what_is_said_and_pointed_at():
     torch.testing.assert_close(
         box_iou(meant["boxes"], pointed["boxes"]), overlap[i].amax().view(1, 1)
     )
+
+
+@pytest.fixture(scope="module")
+def small_world():
+    return asking.world("test", 12, dict.fromkeys(TASKS, 40), seed=1)
+
+
+def test_without_a_look(small_world):
+    told = Counter(e.answer for e in small_world.made["vqa"] if e.kind == "count")
+    share = max(told.values()) / sum(told.values())
+    assert asking.without_a_look(small_world, "vqa", "count") == pytest.approx(share)
+    shares = []
+    for i, example in enumerate(small_world.made["grounding"]):
+        if example.kind == "name":
+            there = small_world.regions.mask[example.scenes[0]][1:]
+            right = small_world.examples["grounding"].target[i, 1:][there] >= 0.5
+            shares.append(right.float().mean().item())
+    share = sum(shares) / len(shares)
+    assert asking.without_a_look(small_world, "grounding", "name") == pytest.approx(share)
+
+
+def test_shuffled_sentences_have_the_same_words(small_world):
+    again, moved = asking.shuffled(small_world, 3), 0
+    for task in TASKS:
+        old, new = small_world.examples[task].tokens, again.examples[task].tokens
+        assert (new[..., 0] == WORDS.index("[CLS]")).all()
+        torch.testing.assert_close(old.sort(-1).values, new.sort(-1).values)
+        assert torch.equal(old > 0, new > 0)
+        moved += int((old != new).sum())
+    assert moved > 100
+
+
+def test_a_bag_of_words_knows_no_order_and_no_region_that_is_not_there(small_world):
+    some = small_world.examples["verification"]
+    tokens, at = some.tokens.flatten(0, 1), some.scenes.flatten()
+    features, boxes, there = (x[at] for x in small_world.regions)
+    model = asking.BagOfWords(0).eval()
+    out = model(tokens, features, boxes, at, tokens > 0, there)
+    other = tokens.flip(1)
+    moved = features.masked_fill(~there[..., None], 9.0)
+    again = model(other, moved, boxes, at, other > 0, there)
+    for name in ("vqa", "fit", "pair"):
+        torch.testing.assert_close(getattr(out, name), getattr(again, name))
+    assert out.pair.shape == (40, 2)
+    assert (out.regions[~there] < -9000).all()
+    first = torch.cat([torch.zeros(len(WORDS)), features[0, 0], 4 * boxes[0, 0]])
+    for word in tokens[0][tokens[0] > 0].tolist():
+        first[word] += 2
+    assert model.regions(model.each(first)).item() == pytest.approx(
+        out.regions[0, 0].item(), abs=1e-5
+    )
+
+
+def test_gaps_are_asked_where_words_are_hidden():
+    class Copies(torch.nn.Module):  # says the word that stands at each place
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, tokens, *_):
+            with_task = torch.cat([tokens[:, :1], tokens[:, :1], tokens[:, 1:]], 1)
+            words = torch.nn.functional.one_hot(with_task, len(WORDS)).float() * self.scale
+            return SimpleNamespace(pretraining=SimpleNamespace(words=words))
+
+    captions = asking.hidden_words(SCENES, 20, seed=2)
+    regions = asking.Regions(torch.zeros(60, 7, 32), torch.zeros(60, 7, 5), torch.ones(60, 7) > 0)
+    logits, truth = asking.fill_gaps(Copies(), regions, captions, torch.arange(20))
+    assert torch.equal(truth, captions.target[captions.target >= 0])
+    assert (logits.argmax(1) == WORDS.index(asking.MASK)).all()
