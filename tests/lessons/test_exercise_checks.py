@@ -1403,6 +1403,40 @@ class TestRoomAround:
         assert "clone" in check(in_place)
 
 
+class TestLargestGap:
+    @pytest.fixture
+    def check(self):
+        return cell("41", "exercises-2", torch=torch)["check_gap"]
+
+    @staticmethod
+    def gap(errors, others, at=None, order=torch.sort):
+        errors, others = order(errors)[0].contiguous(), order(others)[0].contiguous()
+        at = torch.cat([errors, others]) if at is None else at
+        below = [torch.searchsorted(some, at) / len(some) for some in (errors, others)]
+        return (below[0] - below[1]).abs().max()
+
+    def test_right(self, check):
+        assert check(self.gap) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda errors, others: None).startswith("to do")
+
+    def test_unsorted(self, check):
+        assert "sorted" in check(partial(self.gap, order=lambda some: (some,)))
+
+    def test_on_a_grid(self, check):
+        assert "not at a grid" in check(partial(self.gap, at=torch.arange(0, 1, 0.01)))
+
+    def test_with_a_sign(self, check):
+        def signed(errors, others):
+            at = torch.cat([errors, others])
+            return (
+                (errors < at[:, None]).float().mean(1) - (others < at[:, None]).float().mean(1)
+            ).max()
+
+        assert "no sign" in check(signed)
+
+
 class TestCeiling:
     @pytest.fixture
     def check(self):
