@@ -4,6 +4,7 @@ A thing of the simulator (`Scenes`) is rendered once and then moved over a photo
 thousands of films are made in seconds. All actions of one subject share everything but the motion.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -110,6 +111,22 @@ def steps(action: str, frames: int, pace: float, phase: float, period: float = 5
     way = 3 * pace * torch.stack((angle.cos(), angle.sin()), 1)
     kept = torch.tensor({"sways": (1.0, 0.0), "bobs": (0.0, 1.0)}.get(action, (1.0, 1.0)))
     return (way - way[:1]) * kept
+
+
+def soft_matching(films: Tensor, *, reach: int = 2, tau: float = 0.001) -> Tensor:
+    """Motion from each frame to the next: (N, 3, T, S, S) to (N, 2 (T - 1), S/2, S/2), y and x.
+
+    Each place of a frame, at half the size, is compared with the places of the next up to `reach`
+    away: D is the squared difference of brightness, as a mean of 3 x 3 places. The shifts are
+    averaged with weights exp(-D / tau): what lies farther away is not found.
+    """
+    grey = F.avg_pool2d(films.mean(1), 2)
+    first, second = grey[:, :-1], F.pad(grey[:, 1:], [reach] * 4, mode="replicate")
+    side, places = first.shape[-1], list(itertools.product(range(2 * reach + 1), repeat=2))
+    apart = [(second[..., i : i + side, j : j + side] - first).square() for i, j in places]
+    apart = torch.stack([F.avg_pool2d(x, 3, 1, 1) for x in apart], 2)
+    shifts = torch.tensor(places, device=films.device).float() - reach  # rows are y, x
+    return torch.einsum("ntkhw,kc->ntchw", (-apart / tau).softmax(2), shifts).flatten(1, 2)
 
 
 def _look(kind: str, i: int, split: str, seed: int) -> Tensor:

@@ -12,6 +12,7 @@ from cvcourse.classroom.subjects.acting import (
     act,
     cast_of,
     only,
+    soft_matching,
     steps,
 )
 
@@ -94,3 +95,22 @@ def test_reversed(action):
     apart = [(x - x[:1] - back).abs().max() for x in turned]
     assert min(apart) < 0.05
     assert way.shape == (16, 2)
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (0, 1), (2, -1), (-2, 2)])
+def test_soft_matching_finds_a_spot_that_moves(shift):
+    y, x = shift
+    film = torch.zeros(1, 3, 2, 22, 22)
+    film[:, :, 0, 10:12, 10:12] = 1
+    film[:, :, 1, 10 + 2 * y : 12 + 2 * y, 10 + 2 * x : 12 + 2 * x] = 1
+    flow = soft_matching(film)[0]
+    assert flow.shape == (2, 11, 11)
+    torch.testing.assert_close(flow[:, 5, 5], torch.tensor(shift).float())
+    assert flow[:, 10, 0].abs().max() < 1e-4  # black: each shift is as likely
+
+
+def test_soft_matching_does_not_find_what_is_out_of_reach():
+    film = torch.zeros(1, 3, 2, 22, 22)
+    film[:, :, 0, 10:12, 4:6] = film[:, :, 1, 10:12, 10:12] = 1  # by three places
+    assert soft_matching(film)[0, :, 5, 2].abs().max() <= 2
+    assert soft_matching(film, reach=3)[0, 1, 5, 2] == pytest.approx(3)
