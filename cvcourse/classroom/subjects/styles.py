@@ -1,13 +1,17 @@
 """What the lessons on style share: a small VGG of their own, and two measures nobody optimises."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import matplotlib.pyplot as plt
+import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from cvcourse.classroom.device import is_first_process, rehearsal
+from cvcourse.classroom.figures import style
 from cvcourse.classroom.history import History
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
@@ -172,6 +176,34 @@ def edges_kept(ours: Tensor, content: Tensor, blur: float = 1.5) -> float:
     _check_same("content", ours, content)
     strengths = torch.stack([_edges(picture, blur) for picture in (ours, content)])
     return torch.corrcoef(strengths)[0, 1].item()
+
+
+def show_trades(
+    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+) -> Figure:
+    """Two numbers that are traded for each other, in panels side by side.
+
+    panels: by its name, ways by name: x and y, (settings, trainings) each. A way is a line through
+        its settings' means, and a dot for each training of each setting.
+    """
+    size = (style.WIDTH, style.WIDTH / len(panels) + 1.0)
+    figure, cells = plt.subplots(1, len(panels), figsize=size, sharex=True, squeeze=False)
+    for axes, (name, ways) in zip(cells[0], panels.items(), strict=True):
+        for i, (way, (x, y)) in enumerate(ways.items()):
+            look = {"color": style.colour_of(i), "marker": "osD^vPX"[i]}
+            axes.plot(x.mean(1), y.mean(1), label=way, **look)
+            axes.plot(x.ravel(), y.ravel(), ".", color=look["color"], alpha=0.5)
+        axes.set(title=name, xlabel=xlabel, ylim=(0, None))
+    cells[0][0].set_ylabel(ylabel)
+    figure.legend(*cells[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.suptitle(title)
+    return style.describe(
+        figure, f"{title}. Panels: {', '.join(panels)}; in each {', '.join(ways)}."
+    )
 
 
 def _edges(picture: Tensor, sigma: float) -> Tensor:

@@ -169,3 +169,18 @@ def test_bad_input(other):
         styles.texture_distance(picture(0), other)
     with pytest.raises(ValueError, match=r"^content must be one picture"):
         styles.edges_kept(picture(0), other)
+
+
+def test_a_trade_is_a_line_of_means_and_a_dot_for_each_training():
+    x, y = np.array([[0.0, 1.0], [2.0, 4.0]]), np.array([[1.0, 3.0], [5.0, 5.0]])
+    panels = {"bricks": {"ours": (x, y), "rival": (x, 2 * y)}, "gravel": {"ours": (x, y)}}
+    figure = styles.show_trades(panels, title="A trade", xlabel="kept", ylabel="apart")
+    first, second = figure.axes
+    means, dots = first.get_lines()[:2]
+    assert [list(means.get_xdata()), list(means.get_ydata())] == [[0.5, 3], [2, 5]]
+    assert sorted(dots.get_ydata()) == [1, 3, 5, 5]
+    assert first.get_lines()[0].get_color() != first.get_lines()[2].get_color()
+    assert (second.get_title(), second.get_xlabel()) == ("gravel", "kept")
+    [legend] = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["ours", "rival"]
+    assert "bricks, gravel" in figure.alt_text
