@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,7 +13,7 @@ from cvcourse.classroom.run import Run
 from cvcourse.data import pictures
 from cvcourse.data._extras import extra
 from cvcourse.data.real import Coco, Div2k, Set5, find
-from cvcourse.ops import roi_align
+from cvcourse.ops import blur, gaussian_kernel, roi_align
 
 # The pictures that test are not shown to any network of these lessons, loss networks included.
 TESTED = ("astronaut", "chelsea", "coffee", "flower")
@@ -94,6 +95,39 @@ class Pieces:
             order = torch.rand(self.size, 3, 1, 1, generator=generator).argsort(1)
             gain = 0.6 + 0.6 * torch.rand(self.size, 3, 1, 1, generator=generator)
             yield (gain * pieces.gather(1, order.expand_as(pieces))).clamp(0, 1)
+
+
+class SpoiltPieces(Pieces):
+    """The same, in pairs: each batch spoilt by `blur_and_noise`, and as it was."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(self.seed)
+        return ((blur_and_noise(truth, generator), truth) for truth in super().__iter__())
+
+
+def blur_and_noise(images: Tensor, generator: torch.Generator) -> Tensor:
+    """A Gaussian blur of 1.5 pixels, and noise of deviation 0.05 from a generator on the CPU."""
+    noise = torch.randn(images.shape, generator=generator)
+    return blur(images, gaussian_kernel(1.5, size=9).to(images)) + 0.05 * noise.to(images)
+
+
+def wiener(images: Tensor, balance: float) -> Tensor:
+    """scikit-image's Wiener filter, told of the blur of `blur_and_noise`, channel by channel."""
+    with extra("lessons", "cvcourse.classroom.subjects.restoring"):
+        from skimage import restoration
+
+    kernel, channels = gaussian_kernel(1.5, size=9).numpy(), images.flatten(0, 1).double().cpu()
+    cleared = [restoration.wiener(channel, kernel, balance) for channel in channels.numpy()]
+    return torch.from_numpy(np.stack(cleared)).view(images.shape).to(images)
+
+
+def right_detail(ours: Tensor, theirs: Tensor) -> float:
+    """Correlation of what a blur of one pixel takes from the brightness of both, (B, C, H, W)."""
+    fine = []
+    for images in (ours, theirs):
+        grey = images.mean(1, keepdim=True)
+        fine.append((grey - blur(grey, gaussian_kernel(1.0, size=7).to(grey))).flatten())
+    return torch.corrcoef(torch.stack(fine))[0, 1].item()
 
 
 def power(images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """What the lessons on style share: a small VGG of their own, and two measures nobody optimises."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +17,7 @@ from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.training import fit, warmup_cosine
 from cvcourse.data import pictures
+from cvcourse.losses import gram_matrix, style_loss
 from cvcourse.models.backbones.vgg import vgg19, vgg_features
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS, load_pretrained
 from cvcourse.ops import blur, gaussian_kernel, roi_align
@@ -139,6 +140,44 @@ class Crops:
         gain, shift = torch.rand(2, self.size, 1, 1, 1, generator=generator)
         pieces = (pieces * (0.6 + 0.8 * gain) + 0.4 * shift - 0.2).clamp(0, 1)
         return pieces.expand(-1, 3, -1, -1), labels
+
+
+class StyleJudge:
+    """100 · (w · C/C⁰ + mean of E_l/E_l⁰): lesson 16's loss of style, in units fixed once.
+
+    extract: of brightness (B, 1, H, W) the maps of the layers of style, and last that of content.
+    style: (1, 1, H, W). pieces: (N, 1, h, w), untouched; E_l⁰ is their mean squared distance from
+    the style's Gram matrix, C⁰ that of their content from the style's mean. weight: w.
+    """
+
+    def __init__(
+        self,
+        extract: Callable[[Tensor], Sequence[Tensor]],
+        style: Tensor,
+        pieces: Tensor,
+        weight: float = 0.3,
+    ) -> None:
+        self.extract = extract
+        with torch.no_grad():
+            *of_style, last = extract(style)
+            self.grams = [gram_matrix(maps, "hw") for maps in of_style]
+            *found, content = extract(pieces)
+            pairs = zip(found, self.grams, strict=True)
+            units = [(gram_matrix(maps, "hw") - gram).square().mean() for maps, gram in pairs]
+            apart = (content - last.mean((2, 3), keepdim=True)).square().mean()
+        self.of_style = [100 / len(units) / unit.item() for unit in units]
+        self.of_content = 100 * weight / apart.item()
+
+    @torch.no_grad()
+    def kept(self, images: Tensor) -> Tensor:
+        """What the content's layer says."""
+        return self.extract(images)[-1]
+
+    def __call__(self, made: Tensor, kept: Tensor) -> Tensor:
+        """The loss of `made`, which should keep the content `kept`."""
+        *found, last = self.extract(made)
+        content = self.of_content * (last - kept).square().mean()
+        return content + style_loss(found, self.grams, self.of_style, normalize="hw")
 
 
 def texture_distance(ours: Tensor, theirs: Tensor, piece: int = 7) -> float:

@@ -5,10 +5,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter1d
+from skimage import restoration
 from skimage.color import deltaE_cie76, rgb2lab
 
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects import restoring
+from cvcourse.ops import gaussian_kernel
 from tests.data.tiny import write_coco, write_div2k, write_set5
 
 X = torch.arange(96.0)
@@ -105,3 +108,42 @@ def test_real_photographs_at_scale_full(tmp_path, monkeypatch, capsys):
     assert restoring.training_photographs(run_of("full"), "div2k").shape == (1, 3, 256, 256)
     assert restoring.held_out_photographs(run_of("full"), 24).shape == (2, 3, 24, 24)
     assert str(tmp_path / "set5") in capsys.readouterr().out
+
+
+def test_spoilt_pieces_are_blurred_and_noisy_and_the_same_each_time():
+    photographs = torch.rand(2, 3, 256, 256)
+    pairs = restoring.SpoiltPieces(photographs, 2, 3, 48, seed=4)
+    (first, _), (again, _) = list(pairs), list(pairs)
+    assert all(a.equal(b) for a, b in zip(first, again, strict=True))
+    assert first[1].equal(next(iter(restoring.Pieces(photographs, 1, 3, 48, seed=4))))
+    flat = torch.full((1, 3, 64, 64), 0.5)
+    spoilt = restoring.blur_and_noise(flat, torch.Generator().manual_seed(0))
+    assert spoilt.std().item() == pytest.approx(0.05, rel=0.05)
+    dot = torch.zeros(1, 1, 65, 65)
+    dot[0, 0, 32, 32] = 1e4  # what is seen is the kernel
+    row = restoring.blur_and_noise(dot, torch.Generator().manual_seed(0))[0, 0, 32]
+    assert (row[33] / row[32]).item() == pytest.approx(math.exp(-1 / (2 * 1.5**2)), rel=0.01)
+
+
+def test_right_detail_is_numpy_s_correlation_and_does_not_see_light():
+    ours, theirs = torch.rand(2, 2, 3, 40, 40)
+    assert restoring.right_detail(theirs, theirs) == pytest.approx(1)
+    assert restoring.right_detail(0.5 * theirs + 0.2, theirs) == pytest.approx(1, abs=1e-3)
+    assert restoring.right_detail(-theirs, theirs) == pytest.approx(-1)
+    fine = []
+    for images in (ours, theirs):
+        grey = images.mean(1).numpy()
+        soft = gaussian_filter1d(gaussian_filter1d(grey, 1.0, 1, radius=3), 1.0, 2, radius=3)
+        fine.append((grey - soft)[:, 4:-4, 4:-4])
+    inside = np.corrcoef(fine[0].ravel(), fine[1].ravel())[0, 1]
+    assert restoring.right_detail(ours, theirs) == pytest.approx(inside, abs=0.05)
+
+
+def test_wiener_is_scikit_image_s_and_sharpens_what_was_blurred():
+    images = torch.rand(2, 3, 48, 48)
+    spoilt = restoring.blur_and_noise(images, torch.Generator().manual_seed(0))
+    cleared = restoring.wiener(spoilt, 0.1)
+    kernel = gaussian_kernel(1.5, size=9).numpy()
+    theirs = restoration.wiener(spoilt[1, 2].double().numpy(), kernel, 0.1)
+    np.testing.assert_allclose(cleared[1, 2].numpy(), theirs, atol=1e-6)
+    assert restoring.right_detail(cleared, images) > restoring.right_detail(spoilt, images)

@@ -184,3 +184,33 @@ def test_a_trade_is_a_line_of_means_and_a_dot_for_each_training():
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["ours", "rival"]
     assert "bricks, gravel" in figure.alt_text
+
+
+def test_a_judge_of_style_is_its_formula():
+    torch.manual_seed(0)
+    layers = nn.ModuleList(nn.Conv2d(1, n, 3) for n in (4, 5, 6))
+    style, pieces, made = (
+        torch.rand(1, 1, 20, 20),
+        torch.rand(8, 1, 16, 16),
+        torch.rand(1, 1, 24, 24),
+    )
+    judge = styles.StyleJudge(lambda x: [layer(x) for layer in layers], style, pieces, weight=0.3)
+
+    def gram(maps):
+        flat = maps.flatten(2)
+        return flat @ flat.mT / flat.shape[2]
+
+    with torch.no_grad():
+        total = 0
+        for layer in layers[:2]:
+            error, unit = (
+                (gram(layer(x)) - gram(layer(style))).square().mean() for x in (made, pieces)
+            )
+            total += 50 * error / unit
+        content = (layers[2](pieces) - layers[2](style).mean((2, 3), keepdim=True)).square().mean()
+        assert judge(made, judge.kept(made)).item() == pytest.approx(total.item(), rel=1e-4)
+        other = torch.rand_like(made)
+        off = 30 * (layers[2](made) - layers[2](other)).square().mean() / content
+        wanted = (total + off).item()
+        assert judge(made, judge.kept(other)).item() == pytest.approx(wanted, rel=1e-4)
+        assert judge(style, judge.kept(style)) < 1e-4
