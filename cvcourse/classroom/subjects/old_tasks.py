@@ -1,5 +1,6 @@
 """Five tasks of two digits each, on coloured paper; networks that learn them, and their figures."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
@@ -73,7 +74,12 @@ class FiveTasks:
             split: (on_paper(ink, generator), digits) for split, (ink, digits) in self.ink.items()
         }
         self.sequence = [(of_task(self.ink["train"], task), steps) for task in range(TASKS)]
-        self.together = [(self.ink["train"], TASKS * steps)]
+
+    def with_steps(self, steps: int) -> "FiveTasks":
+        """The same digits and pictures, for trainings of another number of steps a task."""
+        other = copy.copy(self)
+        other.steps, other.sequence = steps, [(source, steps) for source, _ in self.sequence]
+        return other
 
     @torch.no_grad()
     def accuracies(self, network: nn.Module, split: str = "test", *, tasks: int = TASKS) -> list:
@@ -100,30 +106,6 @@ class FiveTasks:
         tasks, classes = classify(network, classifier, pictures)
         hits = tasks == digits // EACH, EACH * tasks + classes == digits
         return float(hits[0].double().mean()), float(hits[1].double().mean())
-
-    @torch.no_grad()
-    def surest(self, network: nn.Module, split: str = "test") -> float:
-        """Share of digits named rightly where the surest of all tasks' heads decides."""
-        pictures, digits = self.shown[split]
-        features = network.all_features(pictures)
-        chances = [head(features[:, t]).softmax(1) for t, head in enumerate(network.heads)]
-        return float((torch.cat(chances, 1).argmax(1) == digits).double().mean())
-
-    def scores(
-        self, network: nn.Module, classifier: nn.Module | None = None, *, among_ten: bool = False
-    ) -> dict[str, float]:
-        """By "what · split": "told", the mean of all tasks; with a classifier also "task", "ten"
-        (as `untold` has them) and "surest"; for one that names among ten digits also "ten"."""
-        numbers = {}
-        for split in self.shown:
-            numbers[f"told · {split}"] = float(np.mean(self.accuracies(network, split)))
-            if classifier is not None:
-                task, ten = self.untold(network, classifier, split)
-                numbers |= {f"task · {split}": task, f"ten · {split}": ten}
-                numbers[f"surest · {split}"] = self.surest(network, split)
-            if among_ten:
-                numbers[f"ten · {split}"] = self.among_ten(network, split)
-        return numbers
 
     def remembered(self, seed: int, each: int) -> Split:
         """Ink and digits of `each` training pictures of every digit, drawn by the seed."""

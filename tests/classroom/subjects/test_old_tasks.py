@@ -101,18 +101,24 @@ class TestLearning:
         assert not torch.equal(kept[0][0], kept[3][0])
 
     def test_scores_by_counting(self, five):
-        network = five.learn(0, 0.01, five.together, among_ten=True)
-        scores = five.scores(network, among_ten=True)
+        network = five.learn(0, 0.01, [(five.ink["train"], 8)], among_ten=True)
         pictures, labels = five.shown["val"]
         with torch.no_grad():
             logits = network.every(pictures)
-        assert scores["ten · val"] == pytest.approx((logits.argmax(1) == labels).double().mean())
+        ten = (logits.argmax(1) == labels).double().mean()
+        assert five.among_ten(network, "val") == pytest.approx(ten)
         pairs = logits.view(-1, 5, 2)[torch.arange(len(labels)), labels // 2].argmax(1)
         right = (pairs == labels % 2).double()
         of_each = [right[labels // 2 == task].mean() for task in range(5)]
-        assert scores["told · val"] == pytest.approx(torch.stack(of_each).mean().item())
+        assert five.accuracies(network, "val") == pytest.approx([float(x) for x in of_each])
 
-    def test_networks_apart_and_the_surest_head(self, five):
+    def test_other_steps_are_a_copy(self, five):
+        other = five.with_steps(7)
+        assert [steps for _, steps in other.sequence] == [7] * 5
+        assert other.shown is five.shown
+        assert (other.steps, five.steps, five.sequence[0][1]) == (7, 4, 4)
+
+    def test_networks_apart(self, five):
         apart = old_tasks.Apart(
             [five.learn(s, 0.01, five.sequence[:1], filters=4) for s in range(5)]
         )
@@ -123,4 +129,3 @@ class TestLearning:
             for task in range(5):
                 theirs = apart.heads[task](features[:, task])
                 torch.testing.assert_close(apart(pictures, task), theirs)
-        assert 0 <= five.surest(apart, "val") <= 1
