@@ -1550,7 +1550,7 @@ class TestWelcome:
     def test_gaps(self, check_gaps):
         told = check_gaps({"faint": 0.85, "strong": 0.65})
         assert told.startswith("right")
-        assert told.endswith("faint less strong, 95 % interval over scenes: 0.10 to 0.30")
+        assert told.endswith("faint minus strong, 95 % interval over scenes: 0.10 to 0.30")
         assert check_gaps({"faint": 0.0, "strong": 0.0}).startswith("not filled yet")
         assert "must be 0.750" in check_gaps({"faint": 0.9, "strong": 0.9})
         signed = check_gaps({"faint": 0.7, "strong": 0.8})  # split by the sign: bright ones strong
