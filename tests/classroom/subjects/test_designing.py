@@ -62,7 +62,9 @@ def test_only_what_is_in_the_window_is_kept():
 
 
 def test_a_seed_draws_what_the_table_holds():
-    table = json.loads((records.course() / "lessons/tables/41-populations.json").read_text())
+    table = json.loads(
+        (records.course() / "lessons/tables/41-populations.json").read_text(encoding="utf-8")
+    )
     place = table["seeds"].index(18)
     for rule in ("A", "C", "D"):
         design, share = designing.drawn(rule, 18)
