@@ -147,19 +147,21 @@ def without_outputs_field(notebook):
         cell.pop("execution_count", None)
 
 
-FUNCTIONS = [
-    deleted_checks,
-    deleted_set_up,
-    doubled_cells,
-    stripped_metadata,
-    stripped_metadata_and_ids,
-    edited_checks,
-    checks_worth_a_hundred,
-    shuffled,
-    text_cells,
-    without_outputs_field,
-]
-CHANGES = {change.__name__: change for change in FUNCTIONS}
+CHANGES = {
+    change.__name__: change
+    for change in (
+        deleted_checks,
+        deleted_set_up,
+        doubled_cells,
+        stripped_metadata,
+        stripped_metadata_and_ids,
+        edited_checks,
+        checks_worth_a_hundred,
+        shuffled,
+        text_cells,
+        without_outputs_field,
+    )
+}
 # Cells without ids are found by what they say, and each assignment says it in its own words.
 CHANGED = in_turn({"stripped_metadata_and_ids"}, one_in=1)
 CHANGED += in_turn(sorted(CHANGES.keys() - {"stripped_metadata_and_ids"}), one_in=3)

@@ -143,9 +143,7 @@ class OverlapFCOS(FCOS):
         targets: list[dict[str, Tensor]],
     ) -> dict[str, Float[Tensor, ""]]:
         parts = super().losses(logits, distances, centerness, centers, units, assigned, targets)
-        image, place = (torch.stack(assigned) >= 0).nonzero(as_tuple=True)
-        pairs = zip(targets, assigned, strict=True)
-        true = torch.cat([t["boxes"][owner[owner >= 0]] for t, owner in pairs])
+        image, place, true = _with_an_object(assigned, targets)
         said = boxes_from_distances(centers[place], distances[image, place].detach(), units[place])
         overlaps = box_iou(said, true).diagonal()
         parts["bbox_ctrness"] = F.binary_cross_entropy_with_logits(
@@ -165,9 +163,16 @@ class OverlapRetinaNet(RetinaNet):
         targets: list[dict[str, Tensor]],
     ) -> dict[str, Float[Tensor, ""]]:
         owners = [self.assign(anchors, target["boxes"]) for target in targets]
-        image, anchor = (torch.stack(owners) >= 0).nonzero(as_tuple=True)
-        pairs = zip(targets, owners, strict=True)
-        true = torch.cat([target["boxes"][owner[owner >= 0]] for target, owner in pairs])
+        image, anchor, true = _with_an_object(owners, targets)
         said = decode_boxes(deltas[image, anchor], anchors[anchor])
         boxes = generalized_box_iou_loss(said, true, reduction="sum") / max(1, len(image))
         return super().losses(logits, deltas, anchors, targets) | {"bbox_regression": boxes}
+
+
+def _with_an_object(
+    owners: list[Int64[Tensor, "places"]], targets: list[dict[str, Tensor]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Picture and place of all that learn an object, and its true box, (n,), (n,) and (n, 4)."""
+    image, place = (torch.stack(owners) >= 0).nonzero(as_tuple=True)
+    pairs = zip(targets, owners, strict=True)
+    return image, place, torch.cat([t["boxes"][owner[owner >= 0]] for t, owner in pairs])
