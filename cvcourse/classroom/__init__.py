@@ -19,6 +19,9 @@ with extra("lessons", "cvcourse.classroom"):
         show_masks,
         show_trainings,
     )
+    from cvcourse.classroom.folded import (
+        folded,
+    )
     from cvcourse.classroom.history import (
         History,
     )
@@ -68,6 +71,7 @@ __all__ = [
     "explore_iou",
     "explore_nms",
     "fit",
+    "folded",
     "gain_of_sum",
     "gain_of_trainings",
     "interval_of_sum",
