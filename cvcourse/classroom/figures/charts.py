@@ -23,6 +23,7 @@ def show_curves(
     ylabel: str = "loss",
     names: Sequence[str] | None = None,
     log: bool = False,
+    smooth: bool = True,
     alt: str | None = None,
 ) -> Figure:
     """Curves over training steps, or over anything else.
@@ -31,6 +32,7 @@ def show_curves(
         of them by name, whose losses (and other `names`) are compared in one panel each; or
         sequences of values, or pairs (x, y) of sequences, by name.
     names: of a `History`, what to draw, one panel each. log: logarithmic loss or y axis.
+    smooth: False draws each value of sequences alone, where an average would hide what happens.
 
     **Conventions**: what was recorded at each of 50 or more steps is drawn faintly, and over it its
     moving average over a 15th of the steps; learning rates are not drawn unless named.
@@ -48,7 +50,7 @@ def show_curves(
         figure, axes = plt.subplots()
         for i, (name, curve) in enumerate(curves.items()):
             x, y = curve if isinstance(curve, tuple) else (range(len(curve)), curve)
-            _line(axes, _values(x), _values(y), i, name)
+            _line(axes, _values(x), _values(y), i, name, smooth)
         axes.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
         axes.legend()
         title = title or f"{ylabel} against {xlabel}"
@@ -249,10 +251,14 @@ def _histories(curves: dict, names, xlabel: str, log: bool) -> Figure:
     return figure
 
 
-def _line(axes: Axes, x: np.ndarray, y: np.ndarray, index: int, label: str | None) -> None:
+def _line(
+    axes: Axes, x: np.ndarray, y: np.ndarray, index: int, label: str | None, smooth: bool = True
+) -> None:
     colour = style.COLOURS[index % 7]
     look = {"color": colour, "label": label, "linestyle": LINES[index // 7 % 4]}
-    if len(y) >= 50:
+    if len(y) >= 50 and not smooth:
+        axes.plot(x, y, **look)
+    elif len(y) >= 50:
         axes.plot(x, y, color=colour, alpha=0.25, linewidth=0.9)
         axes.plot(x, _moving_average(y, max(3, len(y) // 15)), **look)
     else:

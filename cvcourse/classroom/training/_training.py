@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ class Training:
         self.is_main = self.accelerator.is_main_process
         self.folder, self.gradient_clip = folder, gradient_clip
         self._validate, self._keep_best = validate, keep_best
-        self._to_device = lambda batch: send_to_device(batch, self.accelerator.device)
+        self._to_device = partial(send_to_device, device=self.accelerator.device)
 
         self._loader, self._synchronised = setup.shared_out(loader, self.accelerator)
         self._generators = randomness.generators_of(self._loader)

@@ -54,6 +54,12 @@ class TestShowCurves:
         middle = smooth.get_ydata()[20:-20]
         assert np.abs(middle - 1).max() < 0.1
 
+    def test_what_a_mean_would_hide_is_drawn_alone(self):
+        spiky = [1.0] * 30 + [1e6] + [1.0] * 30
+        (line,) = show_curves({"x": spiky}, log=True, smooth=False).axes[0].get_lines()
+        assert line.get_ydata().tolist() == spiky
+        assert line.get_marker() == "None"
+
     def test_moving_average_at_the_ends(self):
         smooth = show_curves({"x": range(60)}).axes[0].get_lines()[1].get_ydata()  # 4 wide
         np.testing.assert_allclose(smooth[[0, 1, 2, 59]], [0.5, 1.0, 1.5, 58])

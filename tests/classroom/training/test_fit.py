@@ -1,6 +1,8 @@
 import copy
+import gc
 import math
 import signal
+import weakref
 
 import pytest
 import torch
@@ -50,6 +52,20 @@ class TestLoop:
     def test_steps_run_over_epochs(self, model):
         history = quick(model, steps=7)
         assert [row["epoch"] for row in history] == [0, 0, 0, 1, 1, 1, 2]
+
+    def test_what_was_trained_goes_when_its_last_name_does(self, tmp_path):
+        kept = {"scheduler": warmup_cosine, "validate": lambda model: 1.0, "checkpoint": tmp_path}
+        quick(nn.Linear(3, 1), **kept)  # what is imported on the way may keep its frames
+        gc.collect()
+        gc.disable()  # so that a ring of references would keep weights, gradients and optimizer
+        try:
+            model = nn.Linear(3, 1)
+            trained = weakref.ref(model)
+            quick(model, **kept, resume=False)
+            del model
+            assert trained() is None
+        finally:
+            gc.enable()
 
     def test_two_steps_in_a_rehearsal(self, model, monkeypatch):
         monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
