@@ -243,6 +243,31 @@ class TestWholeLoss:
         assert "wrong by" in check(lambda z, v, y, T, alpha: 2 * self.loss(z, v, y, T, alpha))
 
 
+class TestEnvironmentsForAnExam:
+    @pytest.fixture
+    def check(self):
+        return cell("14", "exercises-2", torch=torch)["check_pinned"]
+
+    def drawn(self, low, high, i, side, n, generator, *, share=None):
+        share = (n, len(low)) if share is None else share
+        drawn = low + torch.rand(share, generator=generator).double() * (high - low)
+        drawn = drawn.expand(n, -1).clone()
+        drawn[:, i] = (low if side == "low" else high)[i]
+        return drawn
+
+    def test_right(self, check):
+        assert check(self.drawn) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "ties them together" in check(partial(self.drawn, share=(4000, 1)))
+        assert "are drawn, too" in check(partial(self.drawn, share=(4,)))
+        assert check(lambda *a: self.drawn(*a).float()).startswith("float64")
+        assert "low end" in check(lambda low, high, i, *a: self.drawn(low, high, 0, *a))
+
+
 class TestMimicOfAFinerMap:
     @pytest.fixture
     def check(self):
