@@ -938,6 +938,7 @@ class TestSlowMotion:
 
     def test_right(self, check):
         assert check(self.frames) == "right"
+        assert check(lambda *asked: tuple(self.frames(*asked))) == "right"
 
     def test_wrong(self, check):
         assert "to do" in check(lambda *asked: None)
