@@ -878,6 +878,28 @@ class TestRestored:
         assert "0 / 0" in check(lambda y, h, n: y * h.conj() / (h.abs() ** 2 + n))
 
 
+class TestFirstZeros:
+    @pytest.fixture
+    def check(self):
+        return cell("19b", "exercises-1b")["check_answers"]
+
+    def test_right(self, check):
+        assert check("downwards", 1 / 12, 0.61 / 4, 2) == "right"
+        assert check("downwards", 0.083, 0.15, 2) == "right"
+
+    def test_no_work(self, check):
+        assert check(None, None, None, None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "across" in check("right", 1 / 12, 0.61 / 4, 2)
+        assert "line: not" in check("downwards", 1 / 6, 0.61 / 4, 2)
+        assert "line: not" in check("downwards", 1 / 24, 0.61 / 4, 2)
+        assert "line: not" in check("downwards", 12, 0.61 / 4, 2)
+        assert "ring: not" in check("downwards", 1 / 12, 0.61 / 8, 2)
+        assert "ring: not" in check("downwards", 1 / 12, 1 / 4, 2)
+        assert "half as many" in check("downwards", 1 / 12, 0.61 / 4, 0.5)
+
+
 class TestFullEdges:
     @pytest.fixture
     def check(self):
