@@ -291,7 +291,6 @@ NOT_ASKED = {
     "17-gravel": "a stylist that is put together in the lesson",
     "17-restored": "restorers that are put together in the lesson",
     "18-enlarger-first": "the beginning of the enlargers that are asked",
-    "18-never": "autoencoders of 8 x 8 pixels",
     "19-": "brightens photographs, and is put together in the lesson",
     "19b-": "names the blur of a grey patch, and is put together in the lesson",
     "19c-": "takes simulated reflections off, and is put together in the lesson",
