@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cvcourse.classroom import records
-from cvcourse.classroom.device import is_first_process
+from cvcourse.classroom.device import is_first_process, rehearsal
 from cvcourse.classroom.printing import say
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.training._shipped import SCRIPT, nothing_written, stem_of, what_to_do
@@ -41,7 +41,8 @@ def repeated(
         may write their files (then each seed needs a name of its own); otherwise they only train.
 
     **Conventions**: PyTorch's generator is seeded with the seed before each call of `once`, and
-    with `run.seed` at the end, so that a lesson goes on alike either way.
+    with `run.seed` at the end, so that a lesson goes on alike either way. In a rehearsal, which
+    asks whether each line runs and believes no number, the first seed stands for all.
 
     Raises FileNotFoundError where there is no such table, ValueError where it is damaged or of
     other seeds, where `once` gives other names or numbers that are not finite, or where
@@ -61,7 +62,10 @@ def repeated(
     else:
         started = time.process_time()
         with nullcontext() if weights else nothing_written():
-            values = _measure(once, seeds)
+            rehearsed = rehearsal() == "lines"
+            values = _measure(once, seeds[:1] if rehearsed else seeds)
+            if rehearsed:
+                values = {key: number * len(seeds) for key, number in values.items()}
         if task == "write":
             seconds = round(time.process_time() - started, 1)
             contents = (list(seeds), values, seconds, torch.__version__)

@@ -149,6 +149,22 @@ def test_random_encoder_knows_the_scale_of_its_channels_alone(batch):
     torch.testing.assert_close(first[1].running_var, seen.var((0, 2, 3)), rtol=1e-4, atol=1e-5)
 
 
+def test_a_slow_part_takes_steps_of_a_tenth():
+    """AdamW's first step has the length of the rate, whatever the gradient."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.Conv2d(1, 1, 1))
+    before = [weight.detach().clone() for weight in model.parameters()]
+    inputs, wanted = torch.rand(8, 1, 4, 4), torch.rand(8, 1, 4, 4)
+    tasks.learn_few(model, inputs, wanted, "edges", steps=1, slow=model[0])
+    moved = [
+        abs(float(now.detach() - then))
+        for now, then in zip(model.parameters(), before, strict=True)
+    ]
+    first, second = max(moved[:2]), max(moved[2:])
+    assert second == pytest.approx(tasks.RATE, rel=0.02)
+    assert first == pytest.approx(tasks.RATE / 10, rel=0.02)
+
+
 def test_few_labels_teach_by_three_quarters_and_stop_by_the_last():
     """Two kinds of pictures; those that say when to stop want the opposite of those that teach."""
     torch.manual_seed(0)

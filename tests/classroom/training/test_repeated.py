@@ -74,6 +74,13 @@ def test_table_tells_how_it_was_made(measure):
     assert table()["torch"] == torch.__version__
 
 
+def test_the_first_seed_stands_for_all_in_a_rehearsal(measure, monkeypatch):
+    monkeypatch.setenv("CVCOURSE_REHEARSE", "lines")
+    measured = measure("train", seeds=(4, 5, 6))
+    assert measure.seeds == [4]
+    assert measured["focal"].tolist() == [drawn(4)] * 3
+
+
 def test_measures_here_where_asked(measure):
     measure("train")
     assert measure.seeds == [0, 1, 2]
