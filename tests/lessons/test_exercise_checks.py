@@ -638,6 +638,31 @@ class TestHinge:
         assert told in check(wrong)
 
 
+class TestToldApart:
+    @pytest.fixture
+    def check(self):
+        return cell("34", "exercises-6", functions_only=True, torch=torch)["check_told"]
+
+    @staticmethod
+    def share(x, y, itself=math.inf):
+        both, mine = torch.cat([x, y]), torch.arange(len(x) + len(y)) < len(x)
+        near = torch.cdist(both, both).fill_diagonal_(itself).argmin(1)
+        return (mine[near] == mine).float().mean()
+
+    def test_right(self, check):
+        assert check(self.share) == "right"
+        assert check(lambda x, y: self.share(x, y).item()) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda x, y: None).startswith("to do")
+
+    def test_itself_is_not_left_out(self, check):
+        assert "leave it out" in check(lambda x, y: self.share(x, y, itself=0.0))
+
+    def test_one_crowd_only(self, check):
+        assert "4/7" in check(lambda x, y: 1 / 3)
+
+
 class TestSlerp:
     @pytest.fixture
     def check(self):
