@@ -63,8 +63,11 @@ def upfirdn2d(
     values = F.pad(values, (before, after, before, after))
     rows, columns = (side - n + 1 for side in values.shape[2:])
     # sums of shifted pictures: on a CPU much faster than the backward pass of a convolution
-    values = sum(tap * values[:, :, i : i + rows : down] for i, tap in enumerate(line))
-    values = sum(tap * values[..., i : i + columns : down] for i, tap in enumerate(line))
+    nothing = values.new_zeros(())
+    shifted = (tap * values[:, :, i : i + rows : down] for i, tap in enumerate(line))
+    values = sum(shifted, start=nothing)
+    shifted = (tap * values[..., i : i + columns : down] for i, tap in enumerate(line))
+    values = sum(shifted, start=nothing)
     return values.to(images.dtype)
 
 
