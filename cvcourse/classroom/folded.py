@@ -15,7 +15,7 @@ class folded:
     """
 
     def __init__(self, text: str, summary: str = "What we found"):
-        self.text, self.summary = text, summary
+        self.text, self.summary = str(text), str(summary)
 
     def __repr__(self) -> str:  # where a page has no HTML, nothing can be folded
         return f"{self.summary}: {self.text}"

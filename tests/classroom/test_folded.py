@@ -22,14 +22,20 @@ class Page(HTMLParser):
 
 def test_the_outcome_lies_behind_a_line_that_opens():
     page = Page()
-    page.feed(folded("a < b & c\n0.71 to 0.74", "Three trainings")._repr_html_())
+    html = folded("a < b & c\n0.71 to 0.74", "<b>Three</b> trainings")._repr_html_()
+    page.feed(html)
     page.close()
     assert page.open == []
     assert page.texts == {
-        "details/summary": "Three trainings",
+        "details/summary": "<b>Three</b> trainings",
         "details/div": "a < b & c\n0.71 to 0.74",
     }
+    assert "white-space: pre-line" in html  # line breaks are kept
 
 
 def test_pages_without_html_show_it_whole():
     assert repr(folded("0.71")) == "What we found: 0.71"
+
+
+def test_a_number_is_a_text():
+    assert "0.71" in folded(0.71)._repr_html_()

@@ -32,7 +32,7 @@ def show_curves(
         of them by name, whose losses (and other `names`) are compared in one panel each; or
         sequences of values, or pairs (x, y) of sequences, by name.
     names: of a `History`, what to draw, one panel each. log: logarithmic loss or y axis.
-    smooth: False draws each value of sequences alone, where an average would hide what happens.
+    smooth: False draws each value alone, where an average would hide what happens.
 
     **Conventions**: what was recorded at each of 50 or more steps is drawn faintly, and over it its
     moving average over a 15th of the steps; learning rates are not drawn unless named.
@@ -44,7 +44,7 @@ def show_curves(
     if not curves:
         raise ValueError("curves must contain at least one curve")
     if all(isinstance(curve, History) for curve in curves.values()):
-        figure = _histories(curves, names, xlabel, log)
+        figure = _histories(curves, names, xlabel, log, smooth)
         title = title or ("Training" if single else "Training compared")
     else:
         figure, axes = plt.subplots()
@@ -221,7 +221,7 @@ def show_confusion(
     )
 
 
-def _histories(curves: dict, names, xlabel: str, log: bool) -> Figure:
+def _histories(curves: dict, names, xlabel: str, log: bool, smooth: bool) -> Figure:
     recorded = list(dict.fromkeys(name for curve in curves.values() for name in curve.names()))
     every_step = [n for n in recorded if n != "lr" and any(n in c[0] for c in curves.values() if c)]
     sometimes = [name for name in recorded if name != "lr" and name not in every_step]
@@ -240,7 +240,7 @@ def _histories(curves: dict, names, xlabel: str, log: bool) -> Figure:
         for i, (run, name) in enumerate((run, name) for run in curves for name in panel):
             steps, values = curves[run].curve(name)
             label = run if len(curves) > 1 else name
-            _line(axes, _values(steps), _values(values), i, label if several else None)
+            _line(axes, _values(steps), _values(values), i, label if several else None, smooth)
         axes.set(xlabel=xlabel, ylabel="loss" if panel == every_step else panel[0])
         if log and panel[0] in every_step:
             axes.set_yscale("log")
@@ -252,7 +252,7 @@ def _histories(curves: dict, names, xlabel: str, log: bool) -> Figure:
 
 
 def _line(
-    axes: Axes, x: np.ndarray, y: np.ndarray, index: int, label: str | None, smooth: bool = True
+    axes: Axes, x: np.ndarray, y: np.ndarray, index: int, label: str | None, smooth: bool
 ) -> None:
     colour = style.COLOURS[index % 7]
     look = {"color": colour, "label": label, "linestyle": LINES[index // 7 % 4]}

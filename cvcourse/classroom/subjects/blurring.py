@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvcourse.classroom.subjects import styles
 from cvcourse.data import pictures
 from cvcourse.ops import defocus_kernel, gaussian_kernel, motion_kernel
 
@@ -27,6 +28,8 @@ def kernel_of(kind: int, size: float, angle: float = 0.0) -> Tensor:
 def transfer(kernel: Tensor, side: int) -> Tensor:
     """(side, side // 2 + 1), complex: what a kernel (odd, odd) does to each frequency."""
     half, missing = kernel.shape[0] // 2, side - kernel.shape[0]
+    if missing < 0:
+        raise ValueError(f"side must be at least the kernel's {kernel.shape[0]}, got {side}")
     wide = F.pad(kernel, (0, missing, 0, missing))
     return torch.fft.rfft2(wide.roll((-half, -half), (0, 1)))
 
@@ -34,7 +37,7 @@ def transfer(kernel: Tensor, side: int) -> Tensor:
 def grey_photographs(names: Sequence[str], sizes: Sequence[int] = (SIDE,)) -> list[Tensor]:
     """Each photograph at each size (a square's side) that its original has, (size, size)."""
     return [
-        pictures.load(name, size).mean(0)
+        styles.grey(name, size)[0]
         for name, size in itertools.product(names, sizes)
         if size <= min(pictures.load(name).shape[1:])
     ]
@@ -60,8 +63,9 @@ def blurred_examples(
 
     A piece of 256 × 256 pixels of a photograph is turned, mirrored, blurred by the next kind with a
     size and a direction ω at random, given a noise of a strength drawn from the range, and rounded
-    to 8 bits; up to `each` of its patches are taken. Targets: the size, from 0 (the least of SIZES)
-    to 1 (the largest), and of a motion cos 2ω and sin 2ω, 0 for the others.
+    to whole grey levels (not clipped: noise may leave 0 to 255); up to `each` of its patches are
+    taken. Targets: the size, from 0 (the least of SIZES) to 1 (the largest), and of a motion cos 2ω
+    and sin 2ω, 0 for the others.
     """
     own, found = torch.Generator().manual_seed(seed), []
     for k in range(count):

@@ -198,10 +198,15 @@ def learn_few(
 
     slow: a part of the model that learns at a tenth of the rate.
     """
-    slowly = [] if slow is None else list(slow.parameters())
-    others = [weight for weight in model.parameters() if not any(weight is w for w in slowly)]
-    groups = [{"params": others, "lr": RATE}, {"params": slowly, "lr": RATE / 10}]
-    optimizer = torch.optim.AdamW([group for group in groups if group["params"]])
+    slowly = set() if slow is None else {*slow.parameters()}
+    if not slowly <= {*model.parameters()}:
+        raise ValueError("slow must be a part of model")
+
+    def optimizer(weights: Sequence[Tensor], lr: float) -> torch.optim.Optimizer:
+        rates = [lr / 10 if weight in slowly else lr for weight in weights]
+        groups = [{"params": w, "lr": r} for w, r in zip(weights, rates, strict=True)]
+        return torch.optim.AdamW(groups)
+
     last, device = 3 * len(inputs) // 4, choose_device()
     few, held = TensorDataset(inputs[:last], wanted[:last]), (inputs[last:], wanted[last:])
     held = [part.to(device) for part in held]
@@ -212,7 +217,7 @@ def learn_few(
     order = torch.Generator().manual_seed(0)
     return fit(
         model, DataLoader(few, 8, shuffle=True, generator=order), loss, live=False, steps=steps,
-        optimizer=optimizer, scheduler=warmup_cosine, validate_every=40,
+        optimizer=optimizer, lr=RATE, scheduler=warmup_cosine, validate_every=40,
         validate=lambda model: loss(model, held).item(), keep_best="lowest", progress=False,
     )  # fmt: skip
 

@@ -64,9 +64,9 @@ def repeated(
         with nullcontext() if weights else nothing_written():
             rehearsed = rehearsal() == "lines"
             values = _measure(once, seeds[:1] if rehearsed else seeds)
-            if rehearsed:
-                values = {key: number * len(seeds) for key, number in values.items()}
-        if task == "write":
+        if rehearsed:
+            values = {key: of_one * len(seeds) for key, of_one in values.items()}
+        elif task == "write":
             seconds = round(time.process_time() - started, 1)
             contents = (list(seeds), values, seconds, torch.__version__)
             _write(folder() / f"{stem}.json", dict(zip(KEYS, contents, strict=True)))

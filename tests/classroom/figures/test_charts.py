@@ -59,6 +59,9 @@ class TestShowCurves:
         (line,) = show_curves({"x": spiky}, log=True, smooth=False).axes[0].get_lines()
         assert line.get_ydata().tolist() == spiky
         assert line.get_marker() == "None"
+        long = History([{"step": i, "epoch": 0, "lr": 1.0, "loss": x} for i, x in enumerate(spiky)])
+        (line,) = show_curves(long, names=["loss"], smooth=False).axes[0].get_lines()
+        assert line.get_ydata().tolist() == spiky
 
     def test_moving_average_at_the_ends(self):
         smooth = show_curves({"x": range(60)}).axes[0].get_lines()[1].get_ydata()  # 4 wide

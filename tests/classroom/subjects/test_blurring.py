@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import convolve
 
 from cvcourse.classroom.subjects import blurring
 from cvcourse.ops import blur, gaussian_kernel
@@ -36,6 +38,11 @@ def test_transfer_of_a_gaussian():
     torch.testing.assert_close(ours.abs(), expected, atol=5e-3, rtol=0)
 
 
+def test_a_kernel_larger_than_the_picture():
+    with pytest.raises(ValueError, match="side must be at least"):
+        blurring.transfer(gaussian_kernel(3.5), 9)
+
+
 def test_photographs_are_not_enlarged():
     assert [p.shape[0] for p in blurring.grey_photographs(["coins"], (256, 320))] == [256]
 
@@ -60,9 +67,28 @@ def test_kinds_take_turns_and_targets_are_in_range(noise):
     torch.testing.assert_close(norms, (kinds == 1).float())
 
 
-def test_rounded_to_8_bits(noise):
+def test_rounded_to_whole_levels(noise):
     levels = 255 * examples(noise)[0]
     np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
+
+
+def test_each_is_the_turned_picture_by_the_kernel_of_its_target():
+    """By SciPy's convolution; every third turn is another quarter, from the 12th on mirrored."""
+    picture = torch.rand(64, 64, generator=torch.Generator().manual_seed(3))
+    picture = picture.repeat_interleave(4, 0).repeat_interleave(4, 1)
+    patches, kinds, targets = examples([picture], count=15, each=1)
+    assert len(patches) == 15
+    for k, (patch, kind, (share, cosine, sine)) in enumerate(
+        zip(patches, kinds.tolist(), targets.tolist(), strict=True)
+    ):
+        low, high = blurring.SIZES[kind]
+        kernel = blurring.kernel_of(kind, low + share * (high - low), math.atan2(sine, cosine) / 2)
+        turned = np.rot90(picture.numpy(), k // 3 % 4)
+        turned = turned[:, ::-1] if k >= 12 else turned
+        soft = convolve(turned, kernel.numpy(), mode="wrap")[12:-12, 12:-12]
+        windows = sliding_window_view(soft, (128, 128))[::24, ::24].reshape(-1, 128, 128)
+        apart = np.abs(windows - patch.numpy()).max((1, 2)).min()
+        assert apart < 0.51 / 255
 
 
 def test_alike_for_a_seed_and_noisier_with_noise(noise):

@@ -31,7 +31,12 @@ def test_squares_are_cut_out_of_all_three_frames_alike(vimeo):
     assert batch.shape == (3, 3, 3, 8, 8)
     assert all(any(is_in(square, film) for film, _ in films) for square in batch)
     (again,) = real_triplets.squares(vimeo, "train", side=8)
-    assert not torch.equal(batch, again)  # other squares, another order
+    assert not torch.equal(batch, again)  # other squares
+    orders = set()
+    for _ in range(9):
+        (whole,) = real_triplets.squares(vimeo, "train", side=4096)
+        orders.add(tuple(whole.mean((1, 2, 3, 4)).tolist()))
+    assert len(orders) > 1
 
 
 def test_small_films_are_whole(vimeo):
@@ -57,3 +62,23 @@ def test_decibels_are_the_mean_over_films_of_the_same_squares(vimeo):
     found = real_triplets.mean_psnr(darker, vimeo, seed=5, side=8)
     assert found == pytest.approx(wanted, rel=1e-5)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+class Halves(torch.nn.Module):
+    """The mean of both frames, but for the mode of training, in which all is noise."""
+
+    def __init__(self):
+        super().__init__()
+        self.share = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, first, last):
+        noise = torch.rand_like(first) if self.training else 0
+        return self.share * (first + last) + noise
+
+
+def test_a_network_is_asked_in_evaluation_mode(vimeo):
+    network = Halves()
+    found = real_triplets.mean_psnr(network, vimeo, side=8)
+    wanted = real_triplets.mean_psnr(lambda first, last: (first + last) / 2, vimeo, side=8)
+    assert found == pytest.approx(wanted)
+    assert network.training

@@ -160,6 +160,8 @@ def test_a_slow_part_takes_steps_of_a_tenth():
         abs(float(now.detach() - then))
         for now, then in zip(model.parameters(), before, strict=True)
     ]
+    with pytest.raises(ValueError, match="slow must be a part of model"):
+        tasks.learn_few(model, inputs, wanted, "edges", steps=1, slow=torch.nn.Conv2d(1, 1, 1))
     first, second = max(moved[:2]), max(moved[2:])
     assert second == pytest.approx(tasks.RATE, rel=0.02)
     assert first == pytest.approx(tasks.RATE / 10, rel=0.02)

@@ -79,6 +79,8 @@ def test_the_first_seed_stands_for_all_in_a_rehearsal(measure, monkeypatch):
     measured = measure("train", seeds=(4, 5, 6))
     assert measure.seeds == [4]
     assert measured["focal"].tolist() == [drawn(4)] * 3
+    measure("save", seeds=(4, 5, 6))
+    assert not folder().exists()  # no table of numbers that were not measured
 
 
 def test_measures_here_where_asked(measure):
