@@ -70,7 +70,7 @@ def oxford_pet(folder: Path) -> None:
 
 def cifar10(folder: Path) -> None:
     (folder / "cifar-10-batches-bin").mkdir(parents=True)
-    write_cifar(folder / "cifar-10-batches-bin")
+    write_cifar(folder / "cifar-10-batches-bin", count=30)
 
 
 def mnist(folder: Path) -> None:

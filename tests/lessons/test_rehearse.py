@@ -84,7 +84,7 @@ def test_tiny_data_are_found_and_read(tmp_path, monkeypatch):
     for train, test in sets:
         assert (len(train), len(test)) == (16, 4)
         assert len(test[3][1]["boxes"]) > 0
-    assert len(real.Cifar10(tmp_path / "cifar10" / "cifar-10-batches-bin")) == 15
+    assert len(real.Cifar10(tmp_path / "cifar10" / "cifar-10-batches-bin")) == 150
     assert len(real.Mnist(tmp_path / "mnist")) == 400
     assert len(real.Svhn(tmp_path / "svhn", "test")) == 20
     assert len(real.Stl10(tmp_path / "stl10" / "stl10_binary", "unlabeled")) == 5
