@@ -14,7 +14,7 @@ from cvcourse.ops import defocus_kernel, gaussian_kernel, motion_kernel
 
 KINDS = ("Gaussian", "motion", "defocus")
 SIZES = ((1.0, 3.5), (6.0, 16.0), (2.5, 7.0))  # least and largest σ, length, radius, in pixels
-PATCH, SIDE = 128, 256
+_PATCH, _SIDE = 128, 256
 _BORDER, _STEP, _CONTRAST = 12, 24, 0.03
 
 
@@ -34,7 +34,7 @@ def transfer(kernel: Tensor, side: int) -> Tensor:
     return torch.fft.rfft2(wide.roll((-half, -half), (0, 1)))
 
 
-def grey_photographs(names: Sequence[str], sizes: Sequence[int] = (SIDE,)) -> list[Tensor]:
+def grey_photographs(names: Sequence[str], sizes: Sequence[int] = (_SIDE,)) -> list[Tensor]:
     """Each photograph at each size (a square's side) that its original has, (size, size)."""
     return [
         styles.grey(name, size)[0]
@@ -46,7 +46,7 @@ def grey_photographs(names: Sequence[str], sizes: Sequence[int] = (SIDE,)) -> li
 def patches_of(photograph: Tensor, own: torch.Generator, most: int) -> Tensor:
     """(n, 128, 128), n ≤ most: drawn from those with contrast, away from the border."""
     inner = photograph[_BORDER:-_BORDER, _BORDER:-_BORDER]
-    windows = inner.unfold(0, PATCH, _STEP).unfold(1, PATCH, _STEP).flatten(0, 1)
+    windows = inner.unfold(0, _PATCH, _STEP).unfold(1, _PATCH, _STEP).flatten(0, 1)
     windows = windows[windows.std((1, 2)) > _CONTRAST]
     return windows[torch.randperm(len(windows), generator=own)[:most]]
 
@@ -73,10 +73,10 @@ def blurred_examples(
         low, high = SIZES[kind]
         kernel = kernel_of(kind, low + share * (high - low), torch.pi * turn)
         picture = photographs[int(torch.randint(len(photographs), (1,), generator=own))]
-        i, j = (int(torch.randint(n - SIDE + 1, (1,), generator=own)) for n in picture.shape)
-        picture = picture[i : i + SIDE, j : j + SIDE].rot90(k // 3 % 4)
+        i, j = (int(torch.randint(n - _SIDE + 1, (1,), generator=own)) for n in picture.shape)
+        picture = picture[i : i + _SIDE, j : j + _SIDE].rot90(k // 3 % 4)
         picture = picture.flip(1) if k // 12 % 2 else picture
-        soft = torch.fft.irfft2(torch.fft.rfft2(picture) * transfer(kernel, SIDE))
+        soft = torch.fft.irfft2(torch.fft.rfft2(picture) * transfer(kernel, _SIDE))
         grain = noise[0] + (noise[1] - noise[0]) * torch.rand(1, generator=own)
         soft = soft + grain * torch.randn(soft.shape, generator=own)
         windows = patches_of((255 * soft).round() / 255, own, each)
