@@ -15,7 +15,7 @@ from cvcourse.classroom.subjects.detecting import STRIDES, small_backbone
 from cvcourse.classroom.subjects.locations import surest
 from cvcourse.classroom.subjects.outlines import drawn
 from cvcourse.models import FCOS
-from cvcourse.models.detection.bifpn import separable_conv
+from cvcourse.models.detection.bifpn import BiFPNLayer, separable_conv
 from cvcourse.models.instances import polarmask as polar
 from cvcourse.ops import box_iou
 from tests.lessons.notebooks import LESSONS
@@ -198,3 +198,28 @@ class TestMultiplyAdds:
     def test_input_cells_for_output_cells(self, check):
         with pytest.raises(AssertionError, match="count output cells"):
             check(lambda conv, height, width: conv.weight.numel() * height * width)
+
+
+class TestNodesAndArrows:
+    @pytest.fixture
+    def check(self):
+        given = {"nn": nn, "BiFPNLayer": BiFPNLayer}
+        return functions("06", "exercises-1b", **given)["check_round"]
+
+    def test_right(self, check):
+        assert check(lambda n: 2 * (n - 1), lambda n: 5 * n - 6) == "right"
+
+    def test_no_work(self, check):
+        assert check().startswith("not yet")
+
+    def test_a_node_on_every_level_twice(self, check):
+        with pytest.raises(AssertionError, match="single input are dropped"):
+            check(lambda n: 2 * n, lambda n: 5 * n - 6)
+
+    def test_three_inputs_at_the_coarsest_level(self, check):
+        with pytest.raises(AssertionError, match="last node on the way back"):
+            check(lambda n: 2 * (n - 1), lambda n: 5 * n - 5)
+
+    def test_the_shortcut_forgotten(self, check):
+        with pytest.raises(AssertionError, match="arrows: not for 3 levels"):
+            check(lambda n: 2 * (n - 1), lambda n: 4 * n - 4)
