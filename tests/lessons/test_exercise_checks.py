@@ -1697,3 +1697,53 @@ class TestInconsistency:
 
     def test_not_divided(self, check):
         assert check(lambda wins: 2 * self.of(wins)).startswith("0.500 instead of 0.25")
+
+
+class TestOneUpdateOfMeanField:
+    @pytest.fixture
+    def check(self):
+        given = cell("11", "from-formula-to-code-2", functions_only=True)
+        return cell("11", "exercises-1b", functions_only=True, torch=torch, **given)["check_update"]
+
+    def test_right(self, check):
+        own = [0.3 * math.exp(0.9), 0.7 * math.exp(0.1)]
+        assert check([value / sum(own) for value in own]) == "right"
+
+    def test_no_work(self, check):
+        assert check().startswith("to do")
+
+    def test_not_divided(self, check):
+        assert "divide" in check([0.3 * math.exp(0.9), 0.7 * math.exp(0.1)])
+
+    def test_a_vote_for_oneself(self, check):
+        own = [0.3 * math.exp(1.2), 0.7 * math.exp(0.8)]
+        assert "voted on itself" in check([value / sum(own) for value in own])
+
+    def test_votes_for_the_other_label(self, check):
+        own = [0.3 * math.exp(0.1), 0.7 * math.exp(0.9)]
+        assert check([value / sum(own) for value in own]).startswith("not yet")
+
+
+class TestPointsToTrainOn:
+    @pytest.fixture
+    def check(self):
+        return cell("11", "exercises-2", functions_only=True, torch=torch)["check_choice"]
+
+    def choice(self, candidates, doubt, anywhere, hard, *, sure=False):
+        index = doubt.topk(hard, dim=1, largest=not sure).indices
+        index = index[..., None].expand(-1, -1, 2)
+        return torch.cat([candidates.gather(1, index), anywhere], 1)[:, : anywhere.shape[1]]
+
+    def test_right(self, check):
+        assert check(self.choice) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_the_surest(self, check):
+        assert check(partial(self.choice, sure=True)).startswith("these are the surest")
+
+    def test_the_first_candidates(self, check):
+        torch.manual_seed(0)
+        first = check(lambda c, _, a, hard: torch.cat([c[:, :hard], a], 1)[:, : a.shape[1]])
+        assert first.startswith("not yet")
