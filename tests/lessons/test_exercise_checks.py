@@ -1352,6 +1352,64 @@ class TestMasksAroundARegion:
         assert "one mask for each map" in check(lambda *given: self.masks(*given)[:2])
 
 
+class TestRecallOfFalseAlarms:
+    @pytest.fixture
+    def check(self):
+        alarms = cell("43b", "formula-6", product=itertools.product, pairwise=itertools.pairwise)[
+            "false_alarms"
+        ]
+        return cell("43b", "exercises-1b", false_alarms=alarms)["check_recall"]
+
+    def test_right_by_counting(self, check):
+        # of 1,000: 100 positives, 75 found, 25 false of 900; 400 positives, 300 found, 100 of 600
+        times = (100 / 600) / (25 / 900)
+        # equal alarms: 600 / 36 false, three times as many found, of 400
+        assert check(times, 1 - 3 * (600 / 36) / 400) == "right"
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ((None, None), "to do"),
+            ((6, None), "to do"),
+            ((4, 0.875), "ratio of the shares"),
+            ((5, 0.875), "another number"),
+            ((6, 87.5), "between 0 and 1"),
+            ((6, 0.125), "share found"),
+            ((6, 0.25), "still differ"),
+        ],
+    )
+    def test_wrong(self, check, given, told):
+        assert told in check(*given)
+
+
+class TestPicturesThatAgree:
+    @pytest.fixture
+    def check(self):
+        return cell("43b", "exercises-4b", torch=torch, F=F)["check_agree"]
+
+    @staticmethod
+    def agree(large, small, mode="nearest"):
+        rest = small - F.avg_pool2d(large, 2)
+        return large + F.interpolate(rest, scale_factor=2, mode=mode)
+
+    def test_right(self, check):
+        assert check(self.agree) == "right"
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda large, small: None, "to do"),
+            (lambda large, small: large.mul_(0.5), "has changed"),
+            (lambda large, small: F.avg_pool2d(large, 2), "large picture's shape"),
+            (lambda large, small: large, "not the small one"),
+            (lambda large, small: F.interpolate(small, scale_factor=2), "details"),
+            (lambda *given: TestPicturesThatAgree.agree(*given, mode="bilinear"), "not the small"),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
+
+
 class TestRecallOfSentences:
     @pytest.fixture
     def check(self):

@@ -144,20 +144,29 @@ def show_growth(before: int, after: Mapping[str, int], *, title: str) -> Figure:
     return style.describe(figure, f"{title}. From {before:,} to {'; or to '.join(told)}.")
 
 
-def show_crowds(
-    came: Mapping[int, int], titles: Mapping[str, tuple[float, float]], *, title: str
+def show_words(
+    words: Mapping[str, Sequence[Sequence[float]]], years: Sequence[int], *, title: str
 ) -> Figure:
-    """People at the conference by year, and words in 1,000 titles of 2019 and of 2020."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(style.WIDTH, 3.2))
-    left.bar([str(year) for year in came], list(came.values()), color=style.BLUE)
-    left.set(ylabel="people", xlabel="year")
-    for word, both in titles.items():
-        right.plot(["2019", "2020"], both, "o-", label=word)
-    right.set(ylim=(0, None), ylabel="of 1,000 accepted titles", xlabel="year")
-    right.legend()
+    """Of 1,000 titles, how many hold a word, by year: for each (share, low, high)."""
+    figure, axes = plt.subplots(figsize=(0.8 * style.WIDTH, 3.2))
+    told = []
+    for k, (year, colour) in enumerate(zip(years, (style.SKY, style.BLUE), strict=True)):
+        shares = [by_year[k] for by_year in words.values()]
+        for i, (share, low, high) in enumerate(shares):
+            ends = [[share - low], [high - share]]
+            place = i + 0.2 * k - 0.1
+            axes.errorbar(place, share, ends, fmt="o", color=colour, capsize=4)
+            axes.text(place + (0.05 if k else -0.05), share, str(year), color=colour,
+                      ha="left" if k else "right", va="center", fontsize=9)  # fmt: skip
+        told.append(
+            f"{year}: " + ", ".join(f"{w} {s[0]:.0f}" for w, s in zip(words, shares, strict=True))
+        )
+    axes.set(xlim=(-0.5, len(words) - 0.5), ylim=(0, None), ylabel="of 1,000 accepted titles")
+    axes.set_xticks(range(len(words)), list(words))
+    axes.set_xlabel("word in the title (bars: 95 % of such draws)")
+    axes.grid(True, axis="y")
     figure.suptitle(title)
-    told = [f"{word} {old:.0f} to {new:.0f}" for word, (old, new) in titles.items()]
-    return style.describe(figure, f"{title}. People: {dict(came)}; words: {', '.join(told)}.")
+    return style.describe(figure, f"{title}. {'; '.join(told)}.")
 
 
 def _read(name: str) -> dict:

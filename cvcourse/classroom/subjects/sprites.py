@@ -5,15 +5,18 @@ what should come out can be painted. In the world that lessons learn from, facto
 eight kinds has its own background, and its outline follows from what it is painted with.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
+from cvcourse.classroom.figures import style
 from cvcourse.classroom.history import History
 from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.data.scenes.shapes import SHAPES
@@ -143,6 +146,60 @@ class FlatPainter(nn.Module):
         return Stages(ground.tanh(), picture, picture, picture, picture, mask, mask, features)
 
 
+class Collage(nn.Module):
+    """Scissors instead of a network: codes to `Stages`, pasted of pictures whose codes are known.
+
+    The ground is the mean of what such grounds show where nothing covers them (a pixel that is
+    always covered: the mean of the others). The outline is cut out of the picture with that outline
+    whose latent is nearest; what it is painted with comes from the nearest picture with that paint:
+    at each place the nearest pixel that is wholly inside of that picture's own outline.
+
+    codes, pictures, masks: what `paint` takes and gives.
+    """
+
+    def __init__(self, codes: Sequence[Tensor], pictures: Tensor, masks: Tensor) -> None:
+        super().__init__()
+        open_ = (masks < 1 / 256).float().flatten(1)
+        seen = codes[1].T @ open_  # of each ground, how often each pixel was uncovered
+        shown = torch.stack([codes[1].T @ (x.flatten(1) * open_) for x in pictures.unbind(1)], 1)
+        mean = shown.sum(2, keepdim=True) / seen.sum(1).clamp(min=1)[:, None, None]
+        grounds = torch.where(seen[:, None] > 0, shown / seen[:, None].clamp(min=1), mean)
+        self.register_buffer("grounds", grounds.unflatten(2, pictures.shape[2:]))
+        for name, x in zip(("latent", "shape", "texture"), (codes[0], *codes[2:]), strict=True):
+            self.register_buffer(name, x)
+        self.register_buffer("pictures", pictures)
+        self.register_buffer("masks", masks)
+        place = torch.cartesian_prod(*(torch.arange(float(n)) for n in pictures.shape[2:]))
+        self.register_buffer("apart", torch.cdist(place, place))
+
+    def _nearest(self, latent: Tensor, code: Tensor, own: Tensor) -> Tensor:
+        apart = torch.cdist(latent, self.latent)
+        return apart.masked_fill(code.argmax(1)[:, None] != own.argmax(1), torch.inf).argmin(1)
+
+    def forward(self, codes: Sequence[Tensor]) -> Stages:
+        latent, background, shape, texture = codes
+        ground = self.grounds[background.argmax(1)]
+        mask = self.masks[self._nearest(latent, shape, self.shape)]
+        found = self._nearest(latent, texture, self.texture)
+        inside = self.masks[found].flatten(1) > 1 - 1 / 256
+        nearest = (self.apart + 1e3 * ~inside[:, None]).argmin(2)  # (B, places)
+        paints = self.pictures[found].flatten(2).gather(2, nearest[:, None].expand(-1, 3, -1))
+        paints = paints.view_as(ground)
+        picture = paints * mask + ground * (1 - mask)
+        return Stages(ground, picture, picture, paints, paints, mask, mask, mask)
+
+
+def guessed_masks(pictures: Tensor, backgrounds: Tensor, more: float = 0.1) -> Tensor:
+    """Masks (n, 1, side, side) of 0 and 1 that nobody told: what differs from the median.
+
+    The median is that of all pictures with the same background (n, backgrounds), pixel by pixel; a
+    pixel is covered where a colour is off by more than that.
+    """
+    medians = [pictures[on].median(0).values for on in backgrounds.T.bool()]
+    apart = (pictures - torch.stack(medians)[backgrounds.argmax(1)]).abs()
+    return (apart.amax(1, keepdim=True) > more).float()
+
+
 class Reader(nn.Module):
     """Pictures (n, 3, 16, 16) to a pose (n, 4), and scores of backgrounds, shapes and textures."""
 
@@ -185,3 +242,44 @@ def right(
     hits = [(found[0] - wanted[0]).abs().mean(1) < NEAR]
     hits += [x.argmax(1) == y.argmax(1) for x, y in zip(found[1:], wanted[1:], strict=True)]
     return torch.stack(hits, 1).float()
+
+
+@torch.no_grad()
+def overlap(painter: nn.Module, codes: Sequence[Tensor], donors: Sequence[Tensor], k: int) -> float:
+    """Mean intersection over union of the last masks before and after one factor is exchanged."""
+    a, b = (painter(c).texture_mask > 0.5 for c in (codes, exchanged(codes, donors, k)))
+    both, either = (x.flatten(1).sum(1) for x in (a & b, a | b))
+    return (both / either.clamp(min=1)).mean().item()
+
+
+def show_levels(
+    levels: Sequence[str],
+    panels: Mapping[str, tuple[np.ndarray, Sequence[float], float]],
+    *,
+    names: tuple[str, str, str],
+    title: str,
+) -> Figure:
+    """For each factor a panel: what is kept of it by level, of a system, a rival and a baseline.
+
+    panels: by the factor, shares (levels, trainings) of the system, one for each level of the
+        rival, and one for all of the baseline. names: of these three.
+    """
+    figure, cells = plt.subplots(2, 2, figsize=(style.WIDTH, 4.8), sharex=True, sharey=True)
+    told, place = [], np.arange(len(levels))
+    for axes, (factor, (ours, theirs, level)) in zip(cells.flat, panels.items(), strict=True):
+        middle = ours.mean(1)
+        ends = np.stack([middle - ours.min(1), ours.max(1) - middle])
+        axes.errorbar(place, middle, ends, fmt="o-", color=style.BLUE, capsize=4, label=names[0])
+        axes.plot(place, theirs, "s--", color=style.VERMILION, label=names[1])
+        axes.axhline(level, color="0.4", linestyle=":", label=names[2])
+        axes.set(title=factor, ylim=(0, 1.05), xticks=place, xticklabels=levels)
+        axes.grid(True, axis="y")
+        told.append(f"{factor}: {', '.join(f'{x:.2f}' for x in middle)}")
+    for axes in cells[:, 0]:
+        axes.set_ylabel("share kept")
+    for axes in cells[-1]:
+        axes.set_xlabel("level that is told")
+    handles = cells[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False)
+    figure.suptitle(title)
+    return style.describe(figure, f"{title}. {names[0]}, by level: {'; '.join(told)}.")

@@ -103,10 +103,15 @@ def test_figures_say_what_they_show():
         conference.show_papers(PAPERS, title="Papers"),
         conference.show_years(PUBLISHED, title="Years"),
         conference.show_growth(100, {"one": 120, "other": 90}, title="Growth"),
-        conference.show_crowds({2019: 5, 2020: 4}, {"word": (1.0, 2.0)}, title="Crowds"),
+        conference.show_words(
+            {"word": [(1.0, 0.5, 2.0), (3.0, 2.0, 5.0)]}, [2019, 2020], title="Words"
+        ),
     ]
-    assert [figure.get_suptitle() for figure in figures] == ["Papers", "Years", "Growth", "Crowds"]
+    assert [figure.get_suptitle() for figure in figures] == ["Papers", "Years", "Growth", "Words"]
     texts = [text.get_text() for text in figures[2].axes[0].texts]
     assert texts == ["120: +20.0 %\n(one)", "90: -10.0 %\n(other)", "100"]
     bars = [bar.get_width() for bar in figures[0].axes[0].patches]
     assert sum(bars) == pytest.approx(69)
+    ends = [c.lines[2][0].get_segments()[0][:, 1].tolist() for c in figures[3].axes[0].containers]
+    assert ends == [[0.5, 2.0], [2.0, 5.0]]
+    assert [text.get_text() for text in figures[3].axes[0].texts] == ["2019", "2020"]

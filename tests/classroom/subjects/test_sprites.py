@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -135,3 +136,59 @@ def test_painted_gives_what_the_painter_makes_and_leaves_gradients_to_others():
         assert not made.requires_grad
         torch.testing.assert_close(made, painter(codes).picture)
         torch.testing.assert_close(mask, sprites.paint(codes)[1])
+
+
+def test_collage_gives_back_what_it_was_cut_from():
+    codes = sprites.draw_codes(400, tied=True, seed=4)
+    pictures, masks = sprites.paint(codes)
+    out = sprites.Collage(codes, pictures, masks)([x[:50] for x in codes])
+    torch.testing.assert_close(out.shape_mask, masks[:50])
+    inside = (masks[:50] > 1 - 1 / 256).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(out.picture[inside], pictures[:50][inside], atol=0.01, rtol=0)
+    outside = (masks[:50] == 0).expand(-1, 3, -1, -1)
+    torch.testing.assert_close(out.picture[outside], pictures[:50][outside], atol=0.01, rtol=0)
+
+
+def test_collage_exchanges_one_factor_alone():
+    codes = sprites.draw_codes(2000, tied=True, seed=4)
+    collage = sprites.Collage(codes, *sprites.paint(codes))
+    free = sprites.draw_codes(40, tied=False, seed=5)
+    donors = sprites.unlike(free, seed=6)
+    own, other = collage(free), collage(sprites.exchanged(free, donors, 3))
+    assert torch.equal(own.background, other.background)
+    assert torch.equal(own.shape_mask, other.shape_mask)
+    assert not torch.equal(own.picture, other.picture)
+    truth = sprites.paint(free)[0]
+    assert (own.picture - truth).abs().mean() < (other.picture - truth).abs().mean()
+
+
+def test_guessed_masks_differ_from_the_median():
+    ground, other = torch.zeros(5, 3, 2, 2), torch.full((4, 3, 2, 2), 0.5)
+    ground[0, 1, 0, 0] = 0.2  # one colour of one pixel
+    ground[1, 1, 0, 0] = 0.05  # too little
+    backgrounds = torch.eye(2)[[0] * 5 + [1] * 4]
+    found = sprites.guessed_masks(torch.cat([ground, other]), backgrounds)
+    assert found.shape == (9, 1, 2, 2)
+    assert found.nonzero().tolist() == [[0, 0, 0, 0]]
+
+
+def test_overlap_is_1_where_a_code_cannot_reach_the_mask(free):
+    codes = sprites.draw_codes(300, tied=True, seed=4)
+    collage = sprites.Collage(codes, *sprites.paint(codes))
+    donors = sprites.unlike(free, seed=5)
+    assert sprites.overlap(collage, free, donors, 1) == 1
+    assert sprites.overlap(collage, free, donors, 3) == 1
+    assert sprites.overlap(collage, free, donors, 0) < 0.9
+
+
+def test_levels_are_drawn_as_given():
+    ours = np.array([[0.9, 0.7, 0.8], [0.1, 0.2, 0.3]])
+    names = ("ours", "rival", "other")
+    figure = sprites.show_levels(
+        ["a", "b"], dict.fromkeys(sprites.FACTORS, (ours, [0.5, 0.6], 0.2)), names=names, title="T"
+    )
+    axes = figure.axes[0]
+    assert [axes.get_title() for axes in figure.axes] == list(sprites.FACTORS)
+    assert axes.lines[0].get_ydata().tolist() == pytest.approx([0.8, 0.2])
+    (bars,) = axes.containers
+    assert bars.lines[2][0].get_segments()[0][:, 1].tolist() == pytest.approx([0.7, 0.9])
