@@ -1805,3 +1805,34 @@ class TestPointsToTrainOn:
         torch.manual_seed(0)
         first = check(lambda c, _, a, hard: torch.cat([c[:, :hard], a], 1)[:, : a.shape[1]])
         assert first.startswith("not yet")
+
+
+class TestOwnPooling:
+    @pytest.fixture
+    def check(self):
+        names = {"torch": torch, "F": F}
+        return cell("07", "exercises-2", functions_only=True, **names)["check_pool"]
+
+    @staticmethod
+    def pool(x, size, row=None, of_cell=False):
+        cells = x.unfold(0, size, size).unfold(1, size, size).flatten(2)
+        values, place = cells.max(2)
+        if of_cell:
+            return values, place
+        rows = size * torch.arange(x.shape[0] // size)[:, None] + place // size
+        columns = size * torch.arange(x.shape[1] // size) + place % size
+        return values, rows * (row or x.shape[1]) + columns
+
+    def test_right(self, check):
+        assert check(self.pool) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda x, size: None).startswith("nothing yet")
+
+    def test_plausible_mistakes(self, check):
+        with pytest.raises(AssertionError, match="within the cell"):
+            check(partial(self.pool, of_cell=True))
+        with pytest.raises(AssertionError, match="12 numbers"):
+            check(partial(self.pool, row=8))
+        with pytest.raises(AssertionError, match="maxima differ"):
+            check(lambda x, size: (F.avg_pool2d(x[None], size)[0], None))

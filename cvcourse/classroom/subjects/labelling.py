@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cvcourse.classroom.device import choose_device
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.metrics import boundary_iou, confusion_matrix, mean_iou
+from cvcourse.ops import box_area
 
 VOID = 255  # a label that is not judged
 
@@ -88,6 +89,18 @@ def label_scores(
     edges = outlines(maps, labels, len(names)).nanmean()
     values = each.nanmean(), edges, *each[1:]
     return dict(zip(("mIoU", "edges", *names[1:]), map(float, values), strict=True))
+
+
+def filled_boxes(target: Mapping[str, Tensor], side: int) -> Int64[Tensor, "side side"]:
+    """The labels of a perfect detector: every box filled with its class, large ones first.
+
+    target: "boxes" (N, 4), and "labels" (N,) on from 1; what is in no box is 0.
+    """
+    filled = torch.zeros(side, side, dtype=torch.int64)
+    for i in box_area(target["boxes"]).argsort(descending=True).tolist():
+        left, top, right, bottom = target["boxes"][i].long().tolist()
+        filled[top:bottom, left:right] = target["labels"][i]
+    return filled
 
 
 def print_scores(rows: Mapping[str, Mapping[str, float]]) -> None:

@@ -5,6 +5,7 @@ from cvcourse.classroom.subjects.labelling import (
     VOID,
     Forest,
     area_score,
+    filled_boxes,
     label_maps,
     label_scores,
     matrices,
@@ -100,3 +101,12 @@ def test_a_forest_knows_colours_and_textures_and_is_the_same_for_a_seed():
     assert set(maps.unique().tolist()) <= {0, 1, 2}  # void is never learned
     assert Forest(images[:4], labels[:4], trees=10)(dim[4:]).equal(maps)
     assert not Forest(images[:4], labels[:4], trees=10, seed=1)(dim[4:]).equal(maps)
+
+
+def test_filled_boxes_have_small_ones_on_top():
+    boxes = torch.tensor([[2.0, 2, 4, 3], [1, 1, 5, 4]])
+    filled = filled_boxes({"boxes": boxes, "labels": torch.tensor([2, 1])}, 6)
+    expected = torch.zeros(6, 6, dtype=torch.int64)
+    expected[1:4, 1:5], expected[2, 2:4] = 1, 2
+    assert torch.equal(filled, expected)
+    assert not filled_boxes({"boxes": boxes[:0], "labels": boxes.new_zeros(0)}, 3).any()
