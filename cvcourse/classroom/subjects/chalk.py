@@ -88,7 +88,8 @@ def draw_beliefs(axes: Axes, probabilities: Float[Tensor, "bins"], *, least: flo
         axes.add_patch(Rectangle((x, y), width, width, fill=False, color="#56B4E9", linewidth=1.5))
         box = {"facecolor": "black", "alpha": 0.6, "pad": 1, "edgecolor": "none"}
         share = f"{probabilities[number]:.0%}"
-        axes.text(x + width / 12, y + width * 11 / 12, share, color="white", fontsize=8, bbox=box)
+        at = {"color": "white", "fontsize": 8, "bbox": box, "zorder": 4}  # over marks
+        axes.text(x + width / 12, y + width * 11 / 12, share, **at)
 
 
 def mark(axes: Axes, points: Tensor, marker: str, colour: str, label=None, size: int = 120) -> None:
@@ -121,6 +122,12 @@ def show_refinement(
     figure.suptitle(title)
     told = f"The bin of each digit in a grid of {bins} by {bins}, and an arrow from its centre"
     return describe(figure, f"{told} to the digit.")
+
+
+def widen(outputs: Float[Tensor, "count 18"]) -> Float[Tensor, "count 48"]:
+    """Raw outputs of 16 logits and one shared offset, as if each bin had its own (the same)."""
+    offsets = outputs[:, None, 16:].expand(-1, 16, -1)
+    return torch.cat([outputs[:, :16, None], offsets], 2).flatten(1)
 
 
 def _strew(images: Tensor, g: torch.Generator) -> None:

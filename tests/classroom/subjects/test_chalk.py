@@ -73,3 +73,11 @@ def test_refinement_goes_from_the_middle_of_the_bin_to_the_centre():
     arrows = [(text.xyann, text.xy) for text in correct.texts]
     assert arrows == [((18, 30), (15, 33)), ((42, 6), (40, 2))]
     plt.close("all")
+
+
+def test_a_shared_offset_is_read_as_that_of_each_bin():
+    outputs = torch.arange(36.0).view(2, 18)
+    wide = chalk.widen(outputs).view(2, 16, 3)
+    assert wide[..., 0].equal(outputs[:, :16])
+    assert (wide[0, :, 1:] == torch.tensor([16.0, 17])).all()
+    assert (wide[1, :, 1:] == torch.tensor([34.0, 35])).all()
