@@ -79,17 +79,38 @@ def draw_canvas(axes: Axes, image: Float[Tensor, "1 48 48"], *, bins: int = 0) -
         axes.axhline(line * SIDE / bins, color="#56B4E9", linewidth=0.7)
 
 
-def draw_beliefs(axes: Axes, probabilities: Float[Tensor, "bins"], *, least: float = 0.05) -> None:
-    """Frames of the bins (row after row) that are at least so probable, with the probability."""
+def draw_beliefs(
+    axes: Axes,
+    probabilities: Float[Tensor, "bins"],
+    *,
+    least: float = 0.05,
+    avoid: Float[Tensor, "points 2"] | None = None,
+) -> None:
+    """Frames of the bins (row after row) that are at least so probable, with the probability.
+
+    avoid: points that the numbers should not hide; each number takes the corner farthest from them.
+    """
     k = round(len(probabilities) ** 0.5)
     width = SIDE / k
+    box = {"facecolor": "black", "alpha": 0.6, "pad": 1, "edgecolor": "none"}
     for number in (probabilities > least).nonzero()[:, 0].tolist():
         x, y = width * (number % k), width * (number // k)
         axes.add_patch(Rectangle((x, y), width, width, fill=False, color="#56B4E9", linewidth=1.5))
-        box = {"facecolor": "black", "alpha": 0.6, "pad": 1, "edgecolor": "none"}
-        share = f"{probabilities[number]:.0%}"
-        at = {"color": "white", "fontsize": 8, "bbox": box, "zorder": 4}  # over marks
-        axes.text(x + width / 12, y + width * 11 / 12, share, **at)
+        corners = [(0, 1), (0, 0), (1, 1), (1, 0)]  # right?, below?
+
+        def room(corner: tuple[int, int], x: float = x, y: float = y) -> float:
+            middle = torch.tensor([x + width * (0.3, 0.7)[corner[0]], y + width * corner[1]])
+            return (avoid - middle).norm(dim=1).min().item()
+
+        right, below = corners[0] if avoid is None else max(corners, key=room)
+        axes.text(
+            x + width * (1 / 12, 11 / 12)[right],
+            y + width * (1 / 12, 11 / 12)[below],
+            f"{probabilities[number]:.0%}",
+            ha=("left", "right")[right],
+            va=("top", "baseline")[below],
+            **{"color": "white", "fontsize": 8, "bbox": box},
+        )
 
 
 def mark(axes: Axes, points: Tensor, marker: str, colour: str, label=None, size: int = 120) -> None:

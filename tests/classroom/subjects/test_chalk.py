@@ -81,3 +81,11 @@ def test_a_shared_offset_is_read_as_that_of_each_bin():
     assert wide[..., 0].equal(outputs[:, :16])
     assert (wide[0, :, 1:] == torch.tensor([16.0, 17])).all()
     assert (wide[1, :, 1:] == torch.tensor([34.0, 35])).all()
+
+
+def test_numbers_of_beliefs_keep_away_from_points():
+    _, axes = plt.subplots()
+    half = torch.tensor([0.0, 0.0, 0.5, 0.5])  # bins of 24 pixels, the lower two
+    chalk.draw_beliefs(axes, half, avoid=torch.tensor([[1.0, 47.0], [47.0, 47.0]]))
+    places = [text.get_position() for text in axes.texts]
+    assert places == [(22, 26), (26, 26)]  # the upper corners, away from the points
