@@ -58,6 +58,24 @@ def covered_of_neighbours(
     return {name: (hits / objects).item() for name, (hits, objects) in sums.items()}
 
 
+def inexact_in_samples(model: FasterRCNN) -> list[float]:
+    """A list that grows at each training step: boxes of objects in stage two's sample, a picture.
+
+    Only those are counted that are not the object's own box (IoU of 0.999 or less), and so have
+    offsets to learn. The model's `roi_heads` are changed to count.
+    """
+    counts, draw_sample = [], model.roi_heads.sample_regions
+
+    def counted(proposals: list[Tensor], targets: list[dict[str, Tensor]]) -> list:
+        samples = draw_sample(proposals, targets)
+        exact = [(box_iou(s.boxes[s.labels > 0], s.truth) > 0.999).any(1) for s in samples]
+        counts.append(sum(int((~of_one).sum()) for of_one in exact) / len(exact))
+        return samples
+
+    model.roi_heads.sample_regions = counted
+    return counts
+
+
 def look_again(
     model: FasterRCNN,
     images: Sequence[Tensor],

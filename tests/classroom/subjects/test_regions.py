@@ -5,6 +5,7 @@ from cvcourse.classroom.subjects import detecting
 from cvcourse.classroom.subjects.regions import (
     covered,
     covered_of_neighbours,
+    inexact_in_samples,
     look_again,
     random_boxes,
     segment_boxes,
@@ -103,3 +104,20 @@ def test_the_first_look_again_is_the_detector_and_the_next_gets_its_boxes(monkey
     assert len(reports) == 2
     for boxes, answer in zip(given[1], found, strict=True):
         torch.testing.assert_close(boxes, answer["boxes"])
+
+
+def test_boxes_of_objects_that_are_not_exact_are_counted_at_each_sample():
+    model = FasterRCNN(
+        5,
+        backbone=detecting.small_backbone(),
+        box_representation_size=8,
+        box_batch_size_per_image=8,
+    )
+    counts = inexact_in_samples(model)
+    truth = torch.tensor([[0.0, 0, 20, 20], [40, 40, 60, 60]])
+    target = {"boxes": truth, "labels": torch.tensor([1, 2])}
+    shift = torch.tensor([1.0, 0, 1, 0])
+    none = {"boxes": truth[:0], "labels": target["labels"][:0]}
+    model.roi_heads.sample_regions([truth[:1] + shift, truth[:1]], [target, none])
+    model.roi_heads.sample_regions([truth[:0]], [target])
+    assert counts == [0.5, 0]  # one moved box, in two pictures; then true boxes alone
