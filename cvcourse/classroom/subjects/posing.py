@@ -68,7 +68,7 @@ def people(run: Run, split: str, *, seed: int) -> tuple[People, Skeleton]:
 
     split: "train", "val" or "test"; of COCO both of the latter are val2017.
     """
-    sizes = {"train": run.pick(small=1500, full=10_000), "val": 200}
+    sizes = {"train": run.pick(small=4000, full=10_000), "val": 200}
     count = fewer(sizes.get(split, run.pick(small=300, full=1000)), 40)
     if run.scale == "full" and (folder := coco_to_learn_from()):
         part = "train2017" if split == "train" else "val2017"
@@ -76,9 +76,24 @@ def people(run: Run, split: str, *, seed: int) -> tuple[People, Skeleton]:
     return stick_people(count, split, seed=seed), STICK
 
 
-def stick_people(count: int, split: str = "train", *, seed: int = 0) -> People:
-    """Figures over photographs, a quarter of them hooded; all joints are labelled."""
-    figures = sticks.stick_figures(count, split, seed=seed, size=SIZE, hooded=0.25)
+def with_and_without_hoods(run: Run, *, seed: int) -> tuple[People, People, Skeleton]:
+    """The test's people without a hood, and the same ones with one.
+
+    COCO's people wear none: they come twice as they are.
+    """
+    folk, skeleton = people(run, "test", seed=seed)
+    if skeleton is COCO:
+        return folk, folk, skeleton
+    count = len(folk.images)
+    bare, hooded = (stick_people(count, "test", seed=seed, hooded=h) for h in (0.0, 1.0))
+    return bare, hooded, skeleton
+
+
+def stick_people(
+    count: int, split: str = "train", *, seed: int = 0, hooded: float = 0.25
+) -> People:
+    """Figures over photographs, a share of them `hooded`; all joints are labelled."""
+    figures = sticks.stick_figures(count, split, seed=seed, size=SIZE, hooded=hooded)
     visible = torch.ones(figures.joints.shape[:2], dtype=torch.bool)
     return People(figures.images, figures.joints, visible, figures.hooded, figures.area)
 
@@ -108,6 +123,25 @@ def _crops(dataset: CocoKeypoints, least: int):
         area = target["area"] * zoom[:, 0].square()
         for kept in (visible.sum(1) >= least).nonzero()[:, 0].tolist():
             yield crops[kept], joints[kept], visible[kept], area[kept]
+
+
+def oks_of_pycocotools(found: Tensor, people: People, sigmas: Tensor) -> Tensor:
+    """(N,) object keypoint similarity of places (N, joints, 2) to people, by COCO's own program."""
+    from pycocotools.cocoeval import COCOeval
+
+    scores = []
+    for said, true, seen, area in zip(
+        found, people.joints, people.visible, people.area, strict=True
+    ):
+        judge = COCOeval(iouType="keypoints")
+        judge.params.kpt_oks_sigmas = sigmas.double().numpy()
+        flags = 2 * seen.float()[:, None]
+        common = {"bbox": [0, 0, SIZE, SIZE], "area": float(area)}
+        judge._gts[0, 0] = [common | {"keypoints": torch.cat([true, flags], 1).flatten().tolist()}]
+        told = torch.cat([said, torch.ones_like(flags)], 1).flatten().tolist()
+        judge._dts[0, 0] = [{"keypoints": told, "score": 1.0}]
+        scores.append(judge.computeOks(0, 0).item())
+    return torch.tensor(scores)
 
 
 def draw_pose(axes: Axes, joints: Tensor, skeleton: Skeleton) -> None:
@@ -148,12 +182,18 @@ def enlarged(heat: Tensor) -> Tensor:
 
 
 def show_answers(
-    images: Tensor, heat: Tensor, truth: Tensor, answers: Mapping[str, Tensor], *, title: str
+    images: Tensor,
+    heat: Tensor,
+    truth: Tensor,
+    answers: Mapping[str, Tensor],
+    *,
+    title: str,
+    columns: int | None = None,
 ) -> Figure:
     """Pictures with the map (N, h, w) of one joint laid over each, stretched to a maximum of 1; its
     true place (N, 2), a circle, and the places (N, 2) that are answered."""
     large = enlarged(heat / heat.amax((1, 2), keepdim=True))[:, None]
-    figure, cells = grid(list(images), title=title, legend_rows=1)
+    figure, cells = grid(list(images), title=title, columns=columns, legend_rows=1)
     for i, axes in enumerate(cells[: len(images)]):
         draw_image(axes, 0.45 * images[i] + 0.55 * large[i])
         white = {"markerfacecolor": "none", "markeredgecolor": "white"}

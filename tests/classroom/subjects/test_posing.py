@@ -1,5 +1,7 @@
 """People for a pose network: the drawn ones, and crops of photographs in COCO's format."""
 
+from types import SimpleNamespace
+
 import matplotlib.pyplot as plt
 import pytest
 import torch
@@ -33,6 +35,26 @@ def test_stick_people():
     people = posing.stick_people(3, "val")
     assert people.images.shape == (3, 3, 64, 64)
     assert people.visible.all()
+
+
+def test_the_same_figures_without_and_with_hoods():
+    run = SimpleNamespace(scale="small", pick=lambda *, small, full: 3)
+    bare, hooded, skeleton = posing.with_and_without_hoods(run, seed=0)
+    assert skeleton is STICK
+    assert torch.equal(bare.joints, hooded.joints)
+    assert not bare.hooded.any()
+    assert hooded.hooded.all()
+    assert not torch.equal(bare.images, hooded.images)
+
+
+def test_similarity_by_the_program_of_coco():
+    people = posing.stick_people(2, "val")
+    area = torch.full((2,), 50.0)
+    people = people._replace(area=area, visible=people.visible.clone())
+    people.visible[0, 1:] = False
+    off = people.joints + torch.tensor([3.0, 4.0])
+    found = posing.oks_of_pycocotools(off, people, torch.full((11,), 0.5))
+    torch.testing.assert_close(found, torch.full((2,), -25 / 100).exp(), atol=1e-5, rtol=0)
 
 
 def test_people_of_coco(tmp_path):
