@@ -215,6 +215,68 @@ class TestMining:
         assert "only one negative" in check(lambda *given: self.mine(*given, whole=False))
 
 
+class TestFalsePositivesAPicture:
+    @pytest.fixture
+    def check(self):
+        return cell("04b", "exercises-1b", math=math)["check_counts"]
+
+    def test_right(self, check):
+        assert check(1, 0.75) == check(1.0, 3 / 4) == "right"
+
+    @pytest.mark.parametrize("given", [(None, None), (1, None)])
+    def test_no_work(self, check, given):
+        assert check(*given).startswith("not answered yet")
+
+    def test_counts_over_all_pictures(self, check):
+        assert "each picture" in check(4, 3)
+
+    def test_one_face_too_few(self, check):
+        assert "the sixth" in check(0.75, 0.75)
+
+    def test_a_window_that_equals_the_threshold_left_out(self, check):
+        assert "exactly the threshold" in check(1, 0.5)
+
+    def test_another_number(self, check):
+        assert check(1.25, 0.75).startswith("not yet")
+
+
+class TestSpreadOfMinedWindows:
+    @pytest.fixture
+    def check(self):
+        return cell("04b", "exercises-2", torch=torch)["check_spread"]
+
+    def spread(self, crops, count, *, centred=True, sign=True, guarded=True):
+        x = crops.flatten(1)
+        x = x - x.mean(1, keepdim=True) if centred else x
+        length = x.norm(dim=1, keepdim=True)
+        x = x / (length.clamp(min=1e-6) if guarded else length)
+        alike = x @ x.T if sign else (x @ x.T).abs()
+        taken = []
+        for i in range(len(x)):
+            if all(alike[i, j] <= 0.8 for j in taken) and len(taken) < count:
+                taken.append(i)
+        return taken
+
+    def test_right(self, check):
+        assert check(self.spread) == "right"
+        assert check(lambda *given: torch.tensor(self.spread(*given))) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("not written yet")
+
+    def test_the_first_ones(self, check):
+        assert "crop 1 is crop 0" in check(lambda crops, count: range(count))
+
+    def test_the_absolute_correlation(self, check):
+        assert "-1, not above 0.8" in check(lambda *given: self.spread(*given, sign=False))
+
+    def test_more_than_asked_for(self, check):
+        assert "five at most" in check(lambda crops, count: self.spread(crops, 9))
+
+    def test_a_flat_crop_divided_by_its_length(self, check):
+        assert "flat crops" in check(lambda *given: self.spread(*given, guarded=False))
+
+
 class TestWholeLoss:
     @pytest.fixture
     def check(self):
