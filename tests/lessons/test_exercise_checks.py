@@ -515,6 +515,36 @@ class TestTargetsOfAHistory:
         assert "off by" in check(lambda history, alpha: history[0])
 
 
+class TestAlignedPatches:
+    @pytest.fixture
+    def check(self):
+        return cell("27", "exercises-2", torch=torch, PATCH=24)["check_aligned"]
+
+    def mended(self, patches, *, back=-1, alike=False):
+        made = patches.clone()
+        for patch in made:  # by the peak of a cross-correlation that wraps round
+            of = patches[0] if alike else patch
+            peak = torch.fft.ifft2(torch.fft.fft2(of[0]) * torch.fft.fft2(of[2]).conj()).real
+            rows, columns = divmod(int(peak.argmax()), 24)
+            patch[0] = patch[0].roll((back * rows, back * columns), (0, 1))
+        return made
+
+    def test_right(self, check):
+        assert check(self.mended) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda patches: None).startswith("to do")
+
+    def test_red_moved_on(self, check):
+        assert "minus the shift" in check(lambda patches: self.mended(patches, back=1))
+
+    def test_one_shift_for_all(self, check):
+        assert "a shift of its own" in check(lambda patches: self.mended(patches, alike=True))
+
+    def test_other_channels_touched(self, check):
+        assert "green and blue" in check(lambda patches: patches.flip(2))
+
+
 class TestChoiceOfPseudoLabels:
     @pytest.fixture
     def check(self):
