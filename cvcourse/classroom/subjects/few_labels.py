@@ -1,4 +1,4 @@
-"""What lessons on few labels look at: pictures moved and corrupted, a graph, areas in the plane."""
+"""What lessons on few labels look at: pictures moved and corrupted, a graph, cells by windows."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from cvcourse.classroom.device import rehearsal
-from cvcourse.classroom.figures.style import COLOURS
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects.poses import posed
 from cvcourse.data.cells import cell_pictures
@@ -80,23 +79,6 @@ def graphs_say(graphs: Sequence, images: Tensor | None = None, *, classes: int =
         every[:, torch.from_numpy(graph.classes_)] = torch.from_numpy(chances).nan_to_num(0).float()
         said.append(every)
     return torch.stack(said)
-
-
-def draw_areas(
-    cell: Axes, name: Callable[[Tensor], Tensor], points: Tensor, known: Tensor, *, title: str
-) -> None:
-    """The plane in one colour a class, with points (N, 2) in it and those `known` as stars.
-
-    name: points (P, 2) -> class of each (P,), 0 to 3.
-    """
-    reach = float(points.abs().max())
-    x, y = torch.meshgrid(*[torch.linspace(-reach, reach, 90)] * 2, indexing="xy")
-    area = name(torch.stack([x, y], 2).view(-1, 2)).view(x.shape)
-    colours, levels = [COLOURS[i] for i in (1, 2, 4, 5)], (-0.5, 0.5, 1.5, 2.5, 3.5)
-    cell.contourf(x, y, area, levels=levels, colors=colours, alpha=0.4)
-    cell.scatter(*points.T, s=3, color="0.4")
-    cell.scatter(*points[known].T, s=90, marker="*", color="black", edgecolor="white")
-    cell.set(title=title, xticks=[], yticks=[], aspect="equal")
 
 
 def cell_windows(

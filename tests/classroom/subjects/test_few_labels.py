@@ -99,24 +99,6 @@ def test_steps(monkeypatch, rehearsed, steps):
     assert few_labels.training_steps(run, small=400, full=9) == steps
 
 
-def test_areas():
-    figure, cell = plt.subplots()
-    points = torch.tensor([[1.0, 1], [-1, 1], [2, -2]])
-    asked = []
-
-    def name(grid):
-        asked.append(grid)
-        return (grid[:, 0] > 0).long()
-
-    few_labels.draw_areas(cell, name, points, torch.tensor([0, 2]), title="halves")
-    assert asked[0].shape == (8100, 2)
-    assert asked[0].abs().max() == 2
-    stars = cell.collections[-1].get_offsets()
-    assert stars.tolist() == [[1, 1], [2, -2]]
-    assert cell.get_title() == "halves"
-    plt.close(figure)
-
-
 def test_windows_have_their_pixel_in_the_middle():
     images, around, is_cell = few_labels.cell_windows(3, "val", side=32, window=5)
     assert around.shape == (3, 32 * 32, 25)
