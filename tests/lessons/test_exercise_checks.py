@@ -181,12 +181,7 @@ class TestFinalBoxes:
 class TestMining:
     @pytest.fixture
     def check(self):
-        def share_of_negatives(prior, count):
-            no = -count * math.log1p(-prior)
-            return no / (no - math.log(prior))
-
-        names = {"torch": torch, "hardest": self.hardest, "share_of_negatives": share_of_negatives}
-        return cell("04", "exercises-2", **names)["check_mining"]
+        return cell("04", "exercises-2", torch=torch, hardest=self.hardest)["check_mining"]
 
     def hardest(self, loss, positive, ratio=3):
         order = loss.masked_fill(positive, -math.inf).argsort(descending=True)
@@ -213,6 +208,36 @@ class TestMining:
 
     def test_a_place_in_the_order_taken_for_a_right_to_be_kept(self, check):
         assert "only one negative" in check(lambda *given: self.mine(*given, whole=False))
+
+
+class TestPriorOfTheFirstLoss:
+    @pytest.fixture
+    def check(self):
+        def share_of_negatives(prior, count):
+            no = -count * math.log1p(-prior)
+            return no / (no - math.log(prior))
+
+        return cell("04", "exercises-1b", share_of_negatives=share_of_negatives)["check_prior"]
+
+    def test_right(self, check):
+        assert check(0.126, 0.0053) == "right"
+
+    @pytest.mark.parametrize("given", [(None, None), (0.126, None)])
+    def test_no_work(self, check, given):
+        assert check(*given).startswith("not answered yet")
+
+    def test_the_prior_of_the_paper(self, check):
+        assert "0.01, the paper's" in check(0.69, 0.0053)
+
+    def test_a_share_of_anchors_taken_for_one_of_the_loss(self, check):
+        assert "of the anchors" in check(0.999, 0.0053)
+
+    def test_a_share_that_is_wrong(self, check):
+        assert check(0.3, 0.0053).startswith("not yet")
+
+    @pytest.mark.parametrize("half", [0.5, 0.001, 0.01])
+    def test_a_prior_that_does_not_give_a_half(self, check, half):
+        assert "for a half is not" in check(0.126, half)
 
 
 class TestFalsePositivesAPicture:
