@@ -10,7 +10,7 @@ from torch import Tensor
 
 from cvcourse.data import pictures
 from cvcourse.data.scenes import Scenes, stack
-from cvcourse.metrics import coco_average_precision, match_detections
+from cvcourse.metrics import coco_average_precision
 from cvcourse.ops import masks_to_boxes, nms
 
 DISKS = ("background", "disk")
@@ -131,25 +131,6 @@ def tuned(
         return float(coco_average_precision(found, targets, iou_thresholds=[0.5])["map"])
 
     return max(settings, key=score)
-
-
-def recall_of_halves(
-    found: Sequence[dict[str, Tensor]], targets: Sequence[dict[str, Tensor]], *, iou: float
-) -> tuple[float, float]:
-    """The share of true boxes that a found one claims: of the smaller half, and of the larger.
-
-    Halves are split at the median of the longer sides of all true boxes, which is itself small.
-    """
-    sides, claimed = [], []
-    for d, t in zip(found, targets, strict=True):
-        owner = match_detections(d["boxes"], d["scores"], t["boxes"], iou_threshold=iou)
-        hit = torch.zeros(len(t["boxes"]), dtype=torch.bool)
-        hit[owner[owner >= 0]] = True
-        sides.append((t["boxes"][:, 2:] - t["boxes"][:, :2]).amax(1))
-        claimed.append(hit)
-    sides, claimed = torch.cat(sides), torch.cat(claimed).float()
-    small = sides <= sides.median()
-    return claimed[small].mean().item(), claimed[~small].mean().item()
 
 
 def _found(boxes: Tensor, scores: Tensor) -> dict[str, Tensor]:

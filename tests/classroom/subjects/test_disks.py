@@ -74,14 +74,3 @@ def test_tuned_takes_the_setting_with_the_highest_ap50():
     assert best == {"blur": 20, "shift": 0}
     found = [method(image[0], **best) for image in images]
     assert coco_average_precision(found, targets, iou_thresholds=[0.5])["map"] == 1
-
-
-def test_recall_of_the_smaller_and_the_larger_half():
-    truth = torch.tensor([[0.0, 0, 10, 10], [20, 0, 32, 12], [0, 40, 20, 60], [40, 40, 70, 70]])
-    targets = [{"boxes": truth[:2]}, {"boxes": truth[2:]}]
-    exact = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10]]), torch.tensor([0.9, 0.8])
-    loose = truth[2:] + torch.tensor([0.0, 0, 8, 0]), torch.tensor([0.9, 0.8])  # IoU 0.71, 0.79
-    found = [dict(zip(("boxes", "scores"), each, strict=True)) for each in (exact, loose)]
-    assert disks.recall_of_halves(found, targets, iou=0.75) == (0.5, 0.5)
-    assert disks.recall_of_halves(found, targets, iou=0.5) == (0.5, 1)
-    assert disks.recall_of_halves(found[:1] * 2, targets, iou=0.5) == (0.5, 0)
