@@ -1469,6 +1469,32 @@ class TestMasksAroundARegion:
         assert "one mask for each map" in check(lambda *given: self.masks(*given)[:2])
 
 
+class TestRecallOfStages:
+    @pytest.fixture
+    def check(self):
+        return cell("38", "exercises-1b")["check_recall"]
+
+    def test_right_by_the_formula(self, check):
+        second = 0.5 * 1 + -0.5 * (1 - 1)
+        half = 0.9 * 0.5 + second * (1 - 0.5)
+        assert check(second, half, "zpc") == check(second, half, "cpz") == "right"
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ((None, None, ""), "to do"),
+            ((0.5, 0.7, ""), "to do"),
+            ((-0.5, 0.7, "zpc"), "what is behind"),
+            ((0.9, 0.7, "zpc"), "what is behind"),
+            ((0.5, 0.9, "zpc"), "the mean"),
+            ((0.5, 0.7, "zbpc"), "first stage"),
+            ((0.5, 0.7, "zc"), "missing"),
+        ],
+    )
+    def test_wrong(self, check, given, told):
+        assert told in check(*given)
+
+
 class TestRecallOfFalseAlarms:
     @pytest.fixture
     def check(self):

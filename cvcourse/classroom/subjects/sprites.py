@@ -252,6 +252,30 @@ def overlap(painter: nn.Module, codes: Sequence[Tensor], donors: Sequence[Tensor
     return (both / either.clamp(min=1)).mean().item()
 
 
+def overlaps(painters: Mapping[str, nn.Module], codes: Codes, donors: Codes) -> str:
+    """In words, for each painter: `overlap` where the donor's paint, or background, is taken."""
+    return "\n".join(
+        f"{name}: donor's paint {overlap(net, codes, donors, 3):.3f}, donor's background "
+        f"{overlap(net, codes, donors, 1):.3f}"
+        for name, net in painters.items()
+    )
+
+
+def masks_told_and_guessed(count: int, seed: int, judge: Callable, codes: Codes) -> str:
+    """In words: what `judge` finds right in collages of tied pictures, by true and guessed masks.
+
+    judge: (pictures, wanted codes) to (n, 4), as `right` with its reader.
+    """
+    own, lines = draw_codes(count, tied=True, seed=seed), []
+    pictures, masks = paint(own)
+    ways = {"told": masks, "guessed": guessed_masks(pictures, own.background)}
+    for name, masks in ways.items():
+        hits = judge(Collage(own, pictures, masks)(codes).picture, codes)
+        shares = ", ".join(f"{f} {v:.3f}" for f, v in zip(FACTORS, hits.mean(0), strict=True))
+        lines.append(f"masks {name}: {shares}; all four {hits.prod(1).mean():.3f}")
+    return "\n".join(lines)
+
+
 def show_levels(
     levels: Sequence[str],
     panels: Mapping[str, tuple[np.ndarray, Sequence[float], float]],

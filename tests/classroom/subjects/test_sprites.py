@@ -192,3 +192,23 @@ def test_levels_are_drawn_as_given():
     assert axes.lines[0].get_ydata().tolist() == pytest.approx([0.8, 0.2])
     (bars,) = axes.containers
     assert bars.lines[2][0].get_segments()[0][:, 1].tolist() == pytest.approx([0.7, 0.9])
+
+
+def test_outcomes_of_exercises_in_words(free):
+    codes = sprites.draw_codes(300, tied=True, seed=4)
+    collage = sprites.Collage(codes, *sprites.paint(codes))
+    told = sprites.overlaps({"paste": collage}, free, sprites.unlike(free, seed=5))
+    assert told == "paste: donor's paint 1.000, donor's background 1.000"
+    seen = []
+
+    def judge(pictures, wanted):
+        seen.append(pictures)
+        return torch.tensor([[1.0, 1, 0, 1], [1, 0, 1, 1]])
+
+    lines = sprites.masks_told_and_guessed(300, 4, judge, free).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["masks told", "masks guessed"]
+    assert lines[0].endswith(
+        "pose 1.000, background 0.500, shape 0.500, texture 1.000; all four 0.000"
+    )
+    torch.testing.assert_close(seen[0], collage(free).picture)
+    assert not torch.equal(seen[0], seen[1])
