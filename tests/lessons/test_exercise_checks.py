@@ -16,6 +16,7 @@ import torch.nn.functional as F
 
 from cvcourse import losses, methods, models, ops
 from cvcourse.classroom.subjects import detecting, foreground, gains
+from cvcourse.classroom.subjects.cost import multiply_adds
 from cvcourse.classroom.subjects.gains import gain_between
 from cvcourse.classroom.subjects.regions import random_boxes
 from cvcourse.models import FasterRCNN
@@ -1948,6 +1949,36 @@ class TestPointsToTrainOn:
         torch.manual_seed(0)
         first = check(lambda c, _, a, hard: torch.cat([c[:, :hard], a], 1)[:, : a.shape[1]])
         assert first.startswith("not yet")
+
+
+class TestWorkOfAChain:
+    @pytest.fixture
+    def check(self):
+        names = {"torch": torch, "nn": torch.nn, "multiply_adds": multiply_adds}
+        return cell("09", "exercises-2", **names)["check_work"]
+
+    @staticmethod
+    def work(layers, size, before=False, down=False, reach=False):
+        total = 0
+        for kernel, stride, dilation, given, made in layers:
+            places = size // stride if down else -(-size // stride)
+            taps = dilation * (kernel - 1) + 1 if reach else kernel
+            total += taps**2 * given * made * (size if before else places) ** 2
+            size = places
+        return total
+
+    def test_right(self, check):
+        assert check(self.work) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda layers, size: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "before the stride" in check(partial(self.work, before=True))
+        assert "half of 45" in check(partial(self.work, down=True))
+        assert "dilation" in check(partial(self.work, reach=True))
+        assert "is one, not two" in check(lambda *given: 2 * self.work(*given))
+        assert "by hand" in check(lambda *given: 1 + self.work(*given))
 
 
 class TestOwnPooling:

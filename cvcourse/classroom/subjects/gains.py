@@ -121,24 +121,28 @@ def verdict_of_gain(ours: ArrayLike | Tensor, theirs: ArrayLike | Tensor) -> str
 
 
 def check_trainings(
-    mine: Mapping[str, Sequence[float] | None], table: Mapping[str, np.ndarray], theirs: str
+    mine: Mapping[str, Sequence[float] | None],
+    table: Mapping[str, np.ndarray],
+    theirs: str,
+    *,
+    key: str = "F1",
 ) -> str:
     """A reader's own three trainings of some rows of a table, and then the table's, over one row.
 
-    mine: F1s (or whatever) of rows by name, None where there are none yet. theirs: the row that
-        they are compared with. table: values by "ROW: F1", from the same seeds.
+    mine: scores of rows by name, None where there are none yet. theirs: the row that they are
+        compared with. table: values by "ROW: KEY", from the same seeds. key: of the score.
 
     Raises AssertionError where a row is not as many values as the table's, or is `theirs` itself.
     """
-    lines, base = [], table[f"{theirs}: F1"]
+    lines, base = [], table[f"{theirs}: {key}"]
     for name, yours in mine.items():
         if yours is None:
-            lines.append(f"{name}: nothing yet: put in your F1s, and run this cell again")
+            lines.append(f"{name}: nothing yet: put in your {key}s, and run this cell again")
             continue
         assert len(yours) == len(base), f"{name}: seeds 0, 1, 2; one training is a throw of dice"
-        assert list(yours) != list(base), f"{name}: these are the F1s of {theirs} itself"
+        assert list(yours) != list(base), f"{name}: these are the {key}s of {theirs} itself"
         lines.append(f"{name} over {theirs}, yours: {verdict_of_gain(yours, base)}")
-        lines.append(f"   ours: {verdict_of_gain(table[f'{name}: F1'], base)}")
+        lines.append(f"   ours: {verdict_of_gain(table[f'{name}: {key}'], base)}")
     return "\n".join(lines)
 
 

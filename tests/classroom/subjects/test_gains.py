@@ -289,6 +289,12 @@ class TestTrainingsOfAReader:
         with pytest.raises(AssertionError, match="of base itself"):
             check_trainings({"new": [0.979, 0.976, 0.982]}, self.table, "base")
 
+    def test_of_another_score(self):
+        table = {"base: mIoU": np.array([0.4, 0.5, 0.6]), "new: mIoU": np.array([0.5, 0.6, 0.7])}
+        assert "your mIoUs" in check_trainings({"new": None}, table, "base", key="mIoU")
+        yours, _ = check_trainings({"new": [0.6, 0.7, 0.8]}, table, "base", key="mIoU").split("\n")
+        assert yours.endswith("+0.200, +0.200, +0.200: ahead")
+
 
 def test_gain_between_two_sets_equals_scipy():
     ours, theirs = RANDOM.normal(0.6, 0.2, 80), RANDOM.normal(0.5, 0.1, 50)
