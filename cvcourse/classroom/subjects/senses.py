@@ -12,15 +12,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from cvcourse.classroom.figures import describe
-from cvcourse.classroom.figures.charts import LINES, MARKERS
 from cvcourse.classroom.figures.pictures import draw_image
-from cvcourse.classroom.figures.style import COLOURS, WIDTH
+from cvcourse.classroom.figures.style import WIDTH
 from cvcourse.classroom.history import History
 from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.data import heads
 from cvcourse.data.captions import bag_of_words, scene_caption, vocabulary
 from cvcourse.data.scenes import Scenes
-from cvcourse.data.sounds import log_spectrogram, scene_sound
+from cvcourse.data.sounds import BINS, RATE, log_spectrogram, scene_sound
 
 CLASSES = ("background", "square", "triangle", "ring", "cross", "heart")
 WORDS = vocabulary(CLASSES)
@@ -121,11 +120,14 @@ def unlisted(table: Mapping[str, np.ndarray], name: str, ks: Sequence[int]) -> n
     )
 
 
-def edges(images: Tensor) -> Tensor:
-    """(N, features) histograms of the directions of edges, in cells of 6 pixels: scikit-image's."""
+def edges(images: Tensor, cell: int = 6) -> Tensor:
+    """(N, features) histograms of the directions of edges, in cells of some pixels: scikit-image's.
+
+    Two by two cells are normalised together. cell: its side in pixels, at most half a picture's.
+    """
     from skimage.feature import hog
 
-    cells = {"orientations": 8, "pixels_per_cell": (6, 6), "cells_per_block": (2, 2)}
+    cells = {"orientations": 8, "pixels_per_cell": (cell, cell), "cells_per_block": (2, 2)}
     rows = [hog(x.permute(1, 2, 0).numpy(), channel_axis=2, **cells) for x in images]
     return torch.tensor(np.stack(rows), dtype=torch.float32)
 
@@ -136,9 +138,9 @@ def colours(images: Tensor) -> Tensor:
     return F.one_hot(16 * red + 4 * green + blue, 64).float().mean(1)
 
 
-def by_hand(images: Tensor) -> Tensor:
-    """Edges and colours side by side."""
-    return torch.cat([edges(images), colours(images)], 1)
+def by_hand(images: Tensor, cell: int = 6) -> Tensor:
+    """Edges, in cells of so many pixels, and colours side by side."""
+    return torch.cat([edges(images, cell), colours(images)], 1)
 
 
 def area_and_loudness(scenes: World, pairs: tuple[Tensor, Tensor]) -> np.ndarray:
@@ -185,6 +187,54 @@ def correlated(
     return into(ways[0], maps[0]), into(ways[1], maps[1])
 
 
+def ridge(train: tuple[Tensor, Tensor], strength: float) -> Callable[[Tensor], Tensor]:
+    """Ridge regression from features (N, ...) to numbers (N, ...): what maps other features."""
+    from sklearn.linear_model import Ridge
+
+    model = Ridge(alpha=strength).fit(*(x.flatten(1).numpy() for x in train))
+    return lambda x: torch.from_numpy(model.predict(x.flatten(1).numpy())).float()
+
+
+def tuned(
+    fit: Callable[[object], tuple[Callable, Callable]],
+    options: Sequence,
+    pictures: Mapping[str, object],
+    others: Mapping[str, object],
+    recalls: Callable[[Tensor, Tensor], Tensor],
+) -> tuple[object, Tensor]:
+    """The option with the highest mean recall on "val", and its recalls on "test".
+
+    fit: from an option to what maps `pictures`, and what maps `others`, into one space. recalls: of
+    two such things.
+    """
+    fitted = {option: fit(option) for option in options}
+
+    def found(option: object, split: str) -> Tensor:
+        first, second = fitted[option]
+        return recalls(first(pictures[split]), second(others[split]))
+
+    best = max(options, key=lambda option: float(found(option, "val").mean()))
+    return best, found(best, "test")
+
+
+def guess_among_like(labels: Tensor, ks: Sequence[int]) -> np.ndarray:
+    """(1, 2, ks), as `unlisted` gives: recalls of who knows the label of query and items, and
+    guesses among items of one label. labels: (N,) of N pairs."""
+    alike = (labels[:, None] == labels).sum(1)
+    return np.array([[[(k / alike).clamp(max=1).mean().item() for k in ks]] * len(WAYS)])
+
+
+def nearest_person(features: Tensor, shots: int) -> tuple[Tensor, Tensor]:
+    """Whose mean is nearest by cosine: (people, asked) numbers, and the right ones (people, 1).
+
+    features: (people, pictures, dims). Means are of the first `shots`, at most 5, pictures of each;
+    asked are those from the sixth on.
+    """
+    vectors = F.normalize(features, dim=2)
+    means = F.normalize(vectors[:, :shots].mean(1), dim=1)
+    return (vectors[:, 5:] @ means.T).argmax(2), torch.arange(len(vectors))[:, None]
+
+
 def fisherfaces(train: Tensor, parts: int) -> Callable[[Tensor], Tensor]:
     """Belhumeur et al. 1997: principal components, then directions that tell identities apart.
 
@@ -203,43 +253,18 @@ def show_senses(scenes: World, which: Sequence[int], *, title: str) -> Figure:
     figure, cells = plt.subplots(2, len(which), figsize=(WIDTH, 4.8))
     for (top, bottom), i in zip(cells.T, which, strict=True):
         draw_image(top, scenes["images"][i])
-        told = [fill(sentence, 24) for sentence in scenes["texts"][i].split("; ")]
-        top.set_title("\n".join(told), fontsize=8)
-        bottom.imshow(
+        told = [fill(sentence, 21) for sentence in scenes["texts"][i].split("; ")]
+        top.set_title("\n".join(told), fontsize=7)
+        drawn = bottom.imshow(
             scenes["spectrograms"][i, 0], origin="lower", vmin=0, vmax=LOUDEST, cmap="cividis",
-            extent=(0, 0.25, 0, 32), aspect="auto",
+            extent=(0, 0.25, 0, BINS), aspect="auto",
         )  # fmt: skip
-        bottom.set(xticks=(0, 0.25), yticks=(), xlabel="seconds")
-    cells[1][0].set_ylabel("pitch, low to high")
+        bottom.set(xticks=(0, 0.25), xticklabels=("0", "¼"), yticks=(), xlabel="seconds")
+    hertz = np.array([100, 400, 1600])
+    octaves = np.log(hertz / 60) / np.log(RATE / 2 / 60)  # of those that the rows reach over
+    cells[1][0].set_yticks(octaves * (BINS + 1) - 0.5, [str(h) for h in hertz])
+    cells[1][0].set_ylabel("hertz")
+    figure.colorbar(drawn, ax=cells, label="log (1 + 10 energy)", shrink=0.5, anchor=(0.0, 0.0))
     figure.suptitle(title)
     texts = "; ".join(scenes["texts"][i] for i in which)
     return describe(figure, f"{title}. Pictures, spectrograms of their sounds, and texts: {texts}.")
-
-
-def show_recalls(
-    methods: Mapping[str, np.ndarray],
-    ks: Sequence[int],
-    chance: Sequence[float],
-    *,
-    ways: Sequence[str],
-    title: str,
-) -> Figure:
-    """Recall@k over k: a panel for each direction, a line for the mean of each method's trainings.
-
-    methods: (trainings, directions, ks) by name; each training is a mark. ways: the directions.
-    """
-    figure, cells = plt.subplots(1, len(ways), figsize=(WIDTH, 4.0), sharey=True, squeeze=False)
-    for way, (cell, name) in enumerate(zip(cells[0], ways, strict=True)):
-        for i, (method, values) in enumerate(methods.items()):
-            look = {"color": COLOURS[i % 7], "linestyle": LINES[i % len(LINES)]}
-            cell.plot(ks, values[:, way].mean(0), label=method, **look)
-            for training in values[:, way]:
-                cell.plot(ks, training, MARKERS[i], color=look["color"], fillstyle="none")
-        cell.plot(ks, chance, color="0.4", linewidth=1, label="chance, k / N")
-        cell.set(title=name, xlabel="k", xticks=ks, ylim=(0, 1))
-        cell.grid(True, axis="y")
-    cells[0][0].set_ylabel("recall@k")
-    lines = cells[0][0].get_legend_handles_labels()
-    figure.legend(*lines, loc="outside lower center", ncols=3, frameon=False)
-    figure.suptitle(title)
-    return describe(figure, f"{title}. Recall@k in two directions of {', '.join(methods)}.")

@@ -102,6 +102,51 @@ def test_edges_look_at_edges():
     assert senses.by_hand(stripes).shape[1] == found.shape[1] + 64
 
 
+def test_edges_in_cells_of_another_size():
+    images = torch.rand(2, 3, 24, 24)
+    assert senses.edges(images, 12).shape == (2, 8 * 4)  # one block of two by two cells
+    assert senses.by_hand(images, 12).shape == (2, 8 * 4 + 64)
+
+
+def test_ridge_is_that_of_the_normal_equations():
+    x, y = torch.randn(40, 3).double(), torch.randn(40, 2).double()
+    found = senses.ridge((x, y), 0.5)(x).double()
+    a, b = x - x.mean(0), y - y.mean(0)
+    weights = torch.linalg.solve(a.T @ a + 0.5 * torch.eye(3).double(), a.T @ b)
+    torch.testing.assert_close(found, a @ weights + y.mean(0), atol=1e-5, rtol=0)
+
+
+def test_tuned_takes_the_best_of_validation():
+    pictures = {"val": torch.eye(3), "test": torch.eye(3)[:, [1, 0, 2]]}
+    others = {"val": torch.eye(3), "test": torch.eye(3)}
+
+    def recalls(u, w):
+        return (u == w).double().mean(1, keepdim=True)
+
+    def fit(option):
+        return (lambda x: x if option == "good" else 1 - x), lambda x: x
+
+    best, found = senses.tuned(fit, ("bad", "good"), pictures, others, recalls)
+    assert best == "good"
+    torch.testing.assert_close(found, recalls(pictures["test"], others["test"]))
+
+
+def test_a_guess_among_those_that_are_alike():
+    found = senses.guess_among_like(torch.tensor([1, 1, 2, 1]), (1, 2, 5))
+    np.testing.assert_allclose(found, [[[0.5, 0.75, 1]] * 2])  # thrice 1/3 and once 1: the mean
+
+
+def test_the_nearest_person():
+    faces = torch.eye(3)[:, None].repeat(1, 7, 1)
+    faces[0, 6] = torch.tensor([0.0, 0.1, 0])  # looks like the second
+    faces[2, :5] += torch.tensor([9.0, 0, 0])  # known by pictures that look like the first
+    said, who = senses.nearest_person(faces, 5)
+    assert who.tolist() == [[0], [1], [2]]
+    assert said[0].tolist() == [0, 1]
+    assert said[1].tolist() == [1, 1]
+    assert said[2].tolist() == [2, 2]
+
+
 def test_correlations_are_those_of_scikit_learn():
     cross_decomposition = pytest.importorskip("sklearn.cross_decomposition")
     generator = torch.Generator().manual_seed(0)
@@ -134,14 +179,9 @@ def test_fisherfaces_tell_identities_apart():
 
 def test_figures(scenes):
     figure = senses.show_senses(scenes, (0, 1, 2), title="Three")
-    assert len(figure.axes) == 6
-    values = np.array([[[0.1, 0.4], [0.2, 0.5]], [[0.2, 0.3], [0.2, 0.6]]])
-    methods = {"ours": values, "theirs": values[:1]}
-    ways = ("there", "back")
-    figure = senses.show_recalls(methods, (1, 5), (0.01, 0.05), ways=ways, title="Found")
-    assert [cell.get_title() for cell in figure.axes] == list(ways)
-    ours = figure.axes[1].get_lines()[0].get_ydata()
-    np.testing.assert_allclose(ours, [0.2, 0.55])
+    assert len(figure.axes) == 7  # and the bar of colours
+    low = figure.axes[3]
+    assert [text.get_text() for text in low.get_yticklabels()] == ["100", "400", "1600"]
     plt.close("all")
 
 
