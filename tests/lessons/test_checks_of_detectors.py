@@ -14,7 +14,7 @@ from cvcourse.classroom.subjects.cost import multiply_adds
 from cvcourse.classroom.subjects.detecting import STRIDES, small_backbone
 from cvcourse.classroom.subjects.locations import surest
 from cvcourse.classroom.subjects.outlines import drawn
-from cvcourse.models import FCOS
+from cvcourse.models import FCOS, FeaturePyramidNetwork
 from cvcourse.models.detection.bifpn import BiFPNLayer, separable_conv
 from cvcourse.models.instances import polarmask as polar
 from cvcourse.ops import box_iou
@@ -223,3 +223,36 @@ class TestNodesAndArrows:
     def test_the_shortcut_forgotten(self, check):
         with pytest.raises(AssertionError, match="arrows: not for 3 levels"):
             check(lambda n: 2 * (n - 1), lambda n: 4 * n - 4)
+
+
+class TestNeckOfSeparableBlocks:
+    @staticmethod
+    def neck(build):
+        class Neck(FeaturePyramidNetwork):
+            def __init__(self, in_channels, channels, norm):
+                super().__init__(in_channels, channels, norm=norm)
+                self.layer_blocks = nn.ModuleList(build(channels, norm) for _ in in_channels)
+
+        return Neck
+
+    @pytest.fixture
+    def check(self):
+        given = {"nn": nn, "MAPS": (16, 32, 64)}
+        given["maps"] = [torch.rand(2, c, 24 >> i, 24 >> i) for i, c in enumerate(given["MAPS"])]
+        given["parameters"] = lambda network: sum(p.numel() for p in network.parameters())
+        return functions("06", "exercises-6", **given)["check_neck"]
+
+    def test_right(self, check):
+        right = self.neck(lambda c, norm: nn.Sequential(separable_conv(c, c), norm(c)))
+        assert check(right).startswith("right")
+
+    def test_no_work(self, check):
+        assert check(None).startswith("not yet")
+
+    def test_no_norms(self, check):
+        with pytest.raises(AssertionError, match="10,720; 10,720 lack norms"):
+            check(self.neck(lambda c, norm: separable_conv(c, c)))
+
+    def test_the_plain_neck(self, check):
+        with pytest.raises(AssertionError, match="48,160"):
+            check(FeaturePyramidNetwork)
