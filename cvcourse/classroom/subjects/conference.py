@@ -102,7 +102,7 @@ def show_years(published: Mapping, *, title: str) -> Figure:
     told = []
     for said in published["years"]:
         source, rows = said["source"], [row for row in said["rows"] if "submissions" in row]
-        marks = {"marker": MARKERS[source], "linestyle": "", "markersize": 7, "alpha": 0.75}
+        marks = {"marker": MARKERS[source], "linestyle": "", "markersize": 7, "fillstyle": "none"}
         if rows:
             left.plot(
                 [row["year"] for row in rows],

@@ -297,6 +297,7 @@ def show_levels(
         axes.plot(place, theirs, "s--", color=style.VERMILION, label=names[1])
         axes.axhline(level, color="0.4", linestyle=":", label=names[2])
         axes.set(title=factor, ylim=(0, 1.05), xticks=place, xticklabels=levels)
+        axes.margins(x=0.1)
         axes.grid(True, axis="y")
         told.append(f"{factor}: {', '.join(f'{x:.2f}' for x in middle)}")
     for axes in cells[:, 0]:
