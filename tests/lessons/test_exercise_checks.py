@@ -227,6 +227,10 @@ class TestPriorOfTheFirstLoss:
     def test_no_work(self, check, given):
         assert check(*given).startswith("not answered yet")
 
+    @pytest.mark.parametrize("given", [(12.6, 0.0053), (0.126, 0), (0.126, 1)])
+    def test_numbers_that_are_no_share_and_no_prior(self, check, given):
+        assert "between 0 and 1" in check(*given)
+
     def test_the_prior_of_the_paper(self, check):
         assert "0.01, the paper's" in check(0.69, 0.0053)
 
@@ -271,7 +275,7 @@ class TestSpreadOfMinedWindows:
     def check(self):
         return cell("04b", "exercises-2", torch=torch)["check_spread"]
 
-    def spread(self, crops, count, *, centred=True, sign=True, guarded=True):
+    def spread(self, crops, count, *, centred=True, sign=True, guarded=True, least=0.8, back=9):
         x = crops.flatten(1)
         x = x - x.mean(1, keepdim=True) if centred else x
         length = x.norm(dim=1, keepdim=True)
@@ -279,7 +283,7 @@ class TestSpreadOfMinedWindows:
         alike = x @ x.T if sign else (x @ x.T).abs()
         taken = []
         for i in range(len(x)):
-            if all(alike[i, j] <= 0.8 for j in taken) and len(taken) < count:
+            if all(alike[i, j] <= least for j in taken[-back:]) and len(taken) < count:
                 taken.append(i)
         return taken
 
@@ -291,7 +295,26 @@ class TestSpreadOfMinedWindows:
         assert check(lambda *_: None).startswith("not written yet")
 
     def test_the_first_ones(self, check):
-        assert "crop 1 is crop 0" in check(lambda crops, count: range(count))
+        assert "crop 2 is crop 0" in check(lambda crops, count: range(count))
+
+    def test_no_mean_taken_away(self, check):
+        assert "crop 2 is crop 0" in check(lambda *given: self.spread(*given, centred=False))
+
+    def test_only_the_last_one_looked_at(self, check):
+        assert "crop 2 is crop 0" in check(lambda *given: self.spread(*given, back=1))
+
+    @pytest.mark.parametrize(("least", "crop"), [(0.95, "crop 4"), (0.5, "crop 5")])
+    def test_another_threshold(self, check, least, crop):
+        assert check(lambda *given: self.spread(*given, least=least)).startswith(crop)
+
+    def test_compared_with_those_left_out_as_well(self, check):
+        def wrong(crops, count):
+            x = crops.flatten(1) - crops.flatten(1).mean(1, keepdim=True)
+            x = x / x.norm(dim=1, keepdim=True).clamp(min=1e-6)
+            alike = (x @ x.T).tril(-1)
+            return (alike.amax(1) <= 0.8).nonzero()[:count, 0]
+
+        assert "that was not taken" in check(wrong)
 
     def test_the_absolute_correlation(self, check):
         assert "-1, not above 0.8" in check(lambda *given: self.spread(*given, sign=False))

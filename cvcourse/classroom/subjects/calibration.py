@@ -49,7 +49,7 @@ def show_calibration(
     edges = torch.logspace(-decades, 0, round(5 * decades) + 1)
     figure, axes = plt.subplots(figsize=(6.2, 4.8))
     axes.plot([lowest, 1], [lowest, 1], color="0.6", linewidth=1, zorder=1)
-    axes.annotate("kept", (2.5 * lowest, 3.2 * lowest), rotation=38, color="0.4", va="center")
+    axes.annotate("kept", (3.2 * lowest, 1.7 * lowest), rotation=38, color="0.4", va="center")
     for i, (name, (scores, truth)) in enumerate(answers.items()):
         promised, kept = calibration_curve(scores, truth, edges=edges, least=least)
         line = {"marker": MARKERS[i % len(MARKERS)], "linestyle": LINES[i % len(LINES)]}
