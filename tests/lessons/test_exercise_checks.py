@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from cvcourse import losses, methods, models, ops
-from cvcourse.classroom.subjects import detecting, foreground, gains
+from cvcourse.classroom.subjects import chalk, detecting, foreground, gains
 from cvcourse.classroom.subjects.cost import multiply_adds
 from cvcourse.classroom.subjects.gains import gain_between
 from cvcourse.classroom.subjects.regions import random_boxes
@@ -51,6 +51,75 @@ def greedy(boxes, scores, threshold):
             kept.append(int(order[i]))
             fallen |= over[i]
     return torch.tensor(kept)
+
+
+class TestSoftTargetsOnARing:
+    @pytest.fixture
+    def names(self):
+        return cell("01", "exercises-2", torch=torch)
+
+    def ring(self, number, k, sigma, power=2):
+        d = (torch.arange(k) - number[:, None]).abs()
+        d = torch.minimum(d, k - d)
+        return (-(d**2) / (2 * sigma**power)).softmax(1)
+
+    def test_right(self, names):
+        assert names["check"](self.ring) == "right"
+
+    def test_as_it_stands(self, names):
+        assert names["check"](names["soft_targets"]).startswith("not yet: rows")
+
+    def test_sigma_not_squared(self, names):
+        told = names["check"](lambda number, k, sigma: self.ring(number, k, sigma, power=1))
+        assert "with sigma 2" in told
+
+
+class TestSharedOffset:
+    @pytest.fixture
+    def test(self):
+        return chalk.canvases("test", 200, seed=0)
+
+    @pytest.fixture
+    def check(self, test):
+        names = {"torch": torch, "chalk": chalk, "hit": chalk.hit, "distance": chalk.distance}
+        formula = cell("01", "from-formula-to-code-4", torch=torch, SIDE=chalk.SIDE)
+        reading = {name: formula[name] for name in ("bin_centres", "encode")} | {
+            "torch": torch,
+            "SIDE": chalk.SIDE,
+        }
+        reading["split"] = lambda o, k: (
+            o.view(-1, k * k, 3)[..., 0],
+            o.view(-1, k * k, 3)[..., 1:],
+        )
+        reading = cell("01", "build-it-6", functions_only=True, **reading)
+        names |= {"decode": reading["decode"], "TEST": 200, "test": test}
+        names |= {"fine_far": 2.5, "coarse_far": 4.5}
+        return cell("01", "exercises-4", **names)["check_shared"]
+
+    def outputs(self, test, share):
+        """Those of a network that finds so large a share of the digits, and else the bin 0."""
+        x, y = (test.centres[:, 0] * 4 / chalk.SIDE).long().T
+        bins = torch.where(torch.arange(len(x)) < share * len(x), 4 * y + x, 0)
+        offset = 0.05 * torch.randn(len(x), 2, generator=torch.Generator().manual_seed(0))
+        return torch.cat([5 * F.one_hot(bins, 16), offset], 1)
+
+    @pytest.mark.parametrize("share", [1, 0.5])  # well trained, and half way
+    def test_right(self, check, test, share):
+        assert check(self.outputs(test, share)).startswith("right")
+
+    def test_no_work(self, check):
+        assert check(torch.zeros(0, 18)).startswith("not yet: raw outputs")
+
+    def test_untrained(self, check, test):
+        assert "is it trained" in check(self.outputs(test, 0))
+
+    def test_logits_last(self, check, test):
+        assert "logits first" in check(self.outputs(test, 1).roll(2, 1))
+
+    def test_offsets_of_nothing(self, check, test):
+        outputs = self.outputs(test, 1)
+        outputs[:, 16:] = 0
+        assert "not in use" in check(outputs)
 
 
 class TestSuppression:
@@ -174,6 +243,10 @@ class TestFinalBoxes:
 
     def test_classes_suppress_each_other(self, check):
         assert "each class" in check(lambda *given: self.final(*given, together=True))
+
+    def test_sides_of_the_picture_swapped(self, check):
+        told = check(lambda *given: self.final(*given[:3], given[3][::-1]))
+        assert "height first" in told or "instead of" in told
 
     def test_weights_of_the_offsets_forgotten(self, check):
         assert check(lambda *given: self.final(*given, weights=(1, 1, 1, 1))) != "right"
