@@ -144,12 +144,14 @@ def oks_of_pycocotools(found: Tensor, people: People, sigmas: Tensor) -> Tensor:
     return torch.tensor(scores)
 
 
-def draw_pose(axes: Axes, joints: Tensor, skeleton: Skeleton) -> None:
-    """Limbs as lines: those of a left joint blue, of a right one vermilion, others black."""
+def draw_pose(axes: Axes, joints: Tensor, skeleton: Skeleton, *, true: bool = True) -> None:
+    """Limbs as lines: those of a left joint blue, of a right one vermilion, others black; dashed
+    where the pose is not the true one."""
+    line = {"lw": 1.6, "ls": "-" if true else (0, (1.8, 0.9))}
     for a, b in skeleton.limbs:
         ends = skeleton.joints[a] + skeleton.joints[b]
         side = next((side for side in SIDES if side in ends), "middle")
-        axes.plot(*joints[[a, b]].T.tolist(), color=SIDES.get(side, "black"), lw=2, label=side)
+        axes.plot(*joints[[a, b]].T.tolist(), color=SIDES.get(side, "black"), label=side, **line)
 
 
 def show_poses(
@@ -160,14 +162,18 @@ def show_poses(
     *,
     title: str,
     columns: int | None = None,
+    true: int | None = None,
 ) -> Figure:
-    """Pictures with a pose (joints, 2) over each: left limbs blue, right ones vermilion."""
+    """Pictures with a pose (joints, 2) over each: left limbs blue, right ones vermilion.
+
+    true: how many of the first poses are true ones, by default all; the others are dashed.
+    """
     figure, cells = grid(
         list(images), title=title, columns=columns, titles=list(titles), legend_rows=1
     )
-    for axes, image, joints in zip(cells, images, poses, strict=True):
+    for i, (axes, image, joints) in enumerate(zip(cells, images, poses, strict=True)):
         draw_image(axes, 0.35 + 0.65 * image)  # paler
-        draw_pose(axes, joints, skeleton)
+        draw_pose(axes, joints, skeleton, true=true is None or i < true)
     handles, labels = cells[0].get_legend_handles_labels()
     named = dict(zip(labels, handles, strict=True))
     figure.legend(named.values(), named, loc="outside lower center", ncols=3, frameon=False)

@@ -253,7 +253,7 @@ def show_senses(scenes: World, which: Sequence[int], *, title: str) -> Figure:
     figure, cells = plt.subplots(2, len(which), figsize=(WIDTH, 4.8))
     for (top, bottom), i in zip(cells.T, which, strict=True):
         draw_image(top, scenes["images"][i])
-        told = [fill(sentence, 21) for sentence in scenes["texts"][i].split("; ")]
+        told = [fill(f"• {sentence}", 21) for sentence in scenes["texts"][i].split("; ")]
         top.set_title("\n".join(told), fontsize=7)
         drawn = bottom.imshow(
             scenes["spectrograms"][i, 0], origin="lower", vmin=0, vmax=LOUDEST, cmap="cividis",
