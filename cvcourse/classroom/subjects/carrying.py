@@ -1,6 +1,5 @@
 """What lesson 24b learns from and with: clips with one labelled frame, streets, a small network."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from cvcourse.classroom.device import fewer
 from cvcourse.data import real
 from cvcourse.data.scenes import Clips, stack
-from cvcourse.methods import compose_flows, flow_is_consistent, propagate
+from cvcourse.methods import compose_flows, propagate
 
 CLASSES = ("background", "coin", "horse", "star")
 LAST = 3  # the labelled frame of a clip
@@ -65,23 +64,6 @@ def true_motion(
         seen.append(later & ~occluded[:, t])
         motions.append(compose_flows(step, motions[-1]))
     return torch.stack(motions), torch.stack(seen)
-
-
-def agreeing_labels(
-    method: Callable[[Tensor, Tensor], Tensor],
-    frames: Float[Tensor, "clips 4 3 height width"],
-    labels: Int64[Tensor, "clips 4 height width"],
-) -> Int64[Tensor, "pairs height width"]:
-    """Labels carried one, two and three frames back, without those where there and back disagree.
-
-    method: from two batches of frames to the motion from the first to the second.
-    """
-    last, carried = frames[:, LAST], []
-    for of in earlier(frames):
-        there, back = method(of, last), method(last, of)
-        agree = flow_is_consistent(there, back)
-        carried.append(propagate(last, labels[:, LAST], there, visible=agree)[1])
-    return torch.cat(carried)
 
 
 def streets(

@@ -5,7 +5,6 @@ from cvcourse.classroom.subjects.carrying import (
     CLASSES,
     LAST,
     Segmenter,
-    agreeing_labels,
     earlier,
     labelled_videos,
     streets,
@@ -43,22 +42,6 @@ def test_seen_parts_have_nearly_true_labels():
     for motion, parts, truth in zip(motions, seen, earlier(videos.labels), strict=True):
         found = propagate(*last, motion, visible=parts)[1]
         assert (found == truth)[found != 255].float().mean() > 0.93
-
-
-def test_labels_stay_where_there_and_back_agree():
-    frames = torch.arange(4.0).view(1, 4, 1, 1, 1).expand(1, 4, 3, 5, 6)
-    labels = torch.arange(6).expand(1, 4, 5, 6)
-
-    def to_the_right(first, second):
-        return torch.tensor([1.0, 0])[:, None, None].expand(1, 2, 5, 6)
-
-    def there_and_back(first, second):
-        return to_the_right(first, second) * (second.mean() - first.mean()).sign()
-
-    found = agreeing_labels(there_and_back, frames, labels)
-    assert found.shape == (3, 5, 6)
-    assert found[2, 0].tolist() == [1, 2, 3, 4, 5, 255]
-    assert (agreeing_labels(to_the_right, frames, labels) == 255).all()
 
 
 def test_a_rehearsal_sees_four_clips(monkeypatch):
