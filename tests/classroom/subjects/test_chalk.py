@@ -1,5 +1,6 @@
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.quiver import Quiver
 
 from cvcourse.classroom.subjects import chalk
 
@@ -70,8 +71,10 @@ def test_refinement_goes_from_the_middle_of_the_bin_to_the_centre():
     figure = chalk.show_refinement(torch.zeros(1, 48, 48), centres, bins=4, title="Two bins")
     choose, correct = figure.axes
     assert [frame.get_xy() for frame in choose.patches] == [(12, 24), (36, 0)]
-    arrows = [(text.xyann, text.xy) for text in correct.texts]
-    assert arrows == [((18, 30), (15, 33)), ((42, 6), (40, 2))]
+    (arrows,) = (drawn for drawn in correct.collections if isinstance(drawn, Quiver))
+    assert arrows.XY.tolist() == [[18, 30], [42, 6]]
+    assert [arrows.U.tolist(), arrows.V.tolist()] == [[-3, -2], [3, -4]]
+    assert (arrows.angles, arrows.scale_units, arrows.scale) == ("xy", "xy", 1)  # as long as said
     plt.close("all")
 
 
