@@ -93,23 +93,24 @@ def draw_beliefs(
     k = round(len(probabilities) ** 0.5)
     width = SIDE / k
     box = {"facecolor": "black", "alpha": 0.6, "pad": 1, "edgecolor": "none"}
+    corners = [(0, 1), (0, 0), (1, 1), (1, 0)]  # right?, below?
+    middles = width * torch.tensor([(0.3, 1), (0.3, 0), (0.7, 1), (0.7, 0)])  # of numbers there
     for number in (probabilities > least).nonzero()[:, 0].tolist():
         x, y = width * (number % k), width * (number // k)
         axes.add_patch(Rectangle((x, y), width, width, fill=False, color="#56B4E9", linewidth=1.5))
-        corners = [(0, 1), (0, 0), (1, 1), (1, 0)]  # right?, below?
-
-        def room(corner: tuple[int, int], x: float = x, y: float = y) -> float:
-            middle = torch.tensor([x + width * (0.3, 0.7)[corner[0]], y + width * corner[1]])
-            return (avoid - middle).norm(dim=1).min().item()
-
-        right, below = corners[0] if avoid is None else max(corners, key=room)
+        corner = 0
+        if avoid is not None:
+            corner = int(torch.cdist(middles + torch.tensor([x, y]), avoid).amin(1).argmax())
+        right, below = corners[corner]
         axes.text(
             x + width * (1 / 12, 11 / 12)[right],
             y + width * (1 / 12, 11 / 12)[below],
             f"{probabilities[number]:.0%}",
+            color="white",
+            fontsize=8,
+            bbox=box,
             ha=("left", "right")[right],
             va=("top", "baseline")[below],
-            **{"color": "white", "fontsize": 8, "bbox": box},
         )
 
 
