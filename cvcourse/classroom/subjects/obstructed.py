@@ -88,6 +88,22 @@ def through_fence(
     return Obstructed(mixed, _inner(background), wire, alpha[frames // 2], motion)
 
 
+def fitted(
+    found: Float[Tensor, "3 height width"], truth: Float[Tensor, "3 height width"]
+) -> Float[Tensor, "3 height width"]:
+    """`found` with the gain and offset of each colour under which it comes nearest to `truth`.
+
+    Two layers that add up are known but for a constant; compare after this.
+
+    **Conventions**: least squares; of a colour without contrast the truth's mean is left.
+    """
+    x, y = found.flatten(1), truth.flatten(1)
+    middle, tiny = y.mean(1, keepdim=True), torch.finfo(x.dtype).tiny
+    x = x - x.mean(1, keepdim=True)
+    gain = (x * (y - middle)).sum(1, keepdim=True) / x.square().sum(1, keepdim=True).clamp(min=tiny)
+    return (gain * x + middle).view_as(truth)
+
+
 def _pieces(photographs: Tensor, count: int, size: int, g: torch.Generator) -> list[Tensor]:
     """Squares of different photographs, with a rim."""
     side = size + 2 * _RIM

@@ -16,7 +16,7 @@ from cvcourse.classroom.device import fewer
 from cvcourse.classroom.subjects.restoring import Pieces
 from cvcourse.data._extras import extra
 from cvcourse.data.scenes.cutouts import find
-from cvcourse.methods import translate
+from cvcourse.methods import perturb_background, rough_segmentation, translate
 from cvcourse.ops import blur, composite, gaussian_kernel
 
 with extra("lessons", "cvcourse.classroom.subjects.portraits"):
@@ -25,6 +25,7 @@ with extra("lessons", "cvcourse.classroom.subjects.portraits"):
 Inputs = tuple[Tensor, Tensor, Tensor]  # picture, empty scene, outline
 FINE = 4  # drawn points of a pixel, along each side
 _CLOTHES, _HAIR, _FACE = 1, 2, 3
+_ROUGH = {"erode": (1, 4), "dilate": (2, 7), "hole_sides": (5, 9, 13), "blurs": (5, 7, 9)}
 
 
 class Portraits(NamedTuple):
@@ -64,6 +65,20 @@ def portraits(
     alpha, foreground = torch.stack(alphas), torch.stack(foregrounds)
     image = composite(alpha, foreground, backgrounds)
     return Portraits(image, backgrounds, alpha, foreground)
+
+
+def shot(people: Portraits, seed: int, off: float = 0.7, rough: dict | None = None) -> Inputs:
+    """The picture, a photograph of the empty scene, and a rough outline.
+
+    off: by how many pixels the second photograph is shifted at most, along each axis; it is also a
+        little brighter, darker or noisier (`perturb_background`). rough: of `rough_segmentation`;
+        None: 1 to 3 steps inwards and 2 to 6 outwards.
+    """
+    g = torch.Generator().manual_seed(seed)
+    away = off * (2 * torch.rand(len(people.image), 2, generator=g) - 1)
+    empty = perturb_background(translate(people.background, away), generator=g)
+    outline = rough_segmentation(people.alpha, **(rough or _ROUGH), generator=g)
+    return people.image, empty, outline
 
 
 def other_camera(people: Portraits, seed: int) -> Portraits:

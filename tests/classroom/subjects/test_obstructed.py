@@ -1,9 +1,10 @@
 """Frames behind a window and a fence: what they were made of makes them again."""
 
+import numpy as np
 import pytest
 import torch
 
-from cvcourse.classroom.subjects.obstructed import through_fence, through_window
+from cvcourse.classroom.subjects.obstructed import fitted, through_fence, through_window
 
 G = torch.Generator().manual_seed(0)
 PHOTOGRAPHS = torch.nn.functional.interpolate(
@@ -64,3 +65,20 @@ def test_photographs_must_be_two_and_large():
         through_window(PHOTOGRAPHS[:1], seed=0)
     with pytest.raises(ValueError, match="256 pixels"):
         through_fence(PHOTOGRAPHS, seed=0, size=224)
+
+
+def test_fitted_is_a_line_for_each_colour():
+    g = torch.Generator().manual_seed(0)
+    found, truth = torch.rand(2, 3, 9, 7, generator=g).double()
+    ours = fitted(found, truth)
+    for colour in range(3):
+        x, y = (layer[colour].flatten().numpy() for layer in (found, truth))
+        wanted = np.polyval(np.polyfit(x, y, 1), x)
+        np.testing.assert_allclose(ours[colour].flatten(), wanted, atol=1e-9)
+
+
+def test_fitted_finds_gain_and_offset_and_leaves_the_mean_of_a_flat_colour():
+    truth = torch.rand(3, 5, 5, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(fitted(0.3 * truth - 0.2, truth), truth)
+    flat = fitted(torch.full_like(truth, 0.4), truth)
+    torch.testing.assert_close(flat, truth.mean((1, 2), keepdim=True).expand_as(truth))

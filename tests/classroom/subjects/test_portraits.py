@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from cvcourse.classroom.subjects.portraits import alpha_by_trees, other_camera, portraits
+from cvcourse.classroom.subjects.portraits import alpha_by_trees, other_camera, portraits, shot
+from cvcourse.methods import translate
 
 PHOTOGRAPHS = torch.rand(3, 3, 256, 256, generator=torch.Generator().manual_seed(0))
 
@@ -97,3 +98,24 @@ def test_trees_learn_a_rule_of_single_pixels():
     assert found.dtype == torch.float32
     assert 0 <= found.min() <= found.max() <= 1
     assert (found - alpha[3:]).abs().mean() < 0.05
+
+
+def test_a_shot_shifts_the_empty_scene_and_only_it(people):
+    image, empty, outline = shot(people, 1)
+    assert image.equal(people.image)
+    again = shot(people, 1)
+    assert all(a.equal(b) for a, b in zip((image, empty, outline), again, strict=True))
+    assert not shot(people, 2)[1].equal(empty)
+    still, far = (shot(people, 1, off=off)[1] for off in (0.0, 6.0))
+    away = 6 * (2 * torch.rand(6, 2, generator=torch.Generator().manual_seed(1)) - 1)
+    moved = translate(people.background, away)
+    assert (still - people.background).abs().mean() < 0.05  # brightness and noise
+    assert (far - people.background).abs().mean() > 0.1
+    assert (far - moved).abs().mean() < 0.05
+
+
+def test_a_shot_takes_another_outline(people):
+    fine = {"erode": (0, 1), "dilate": (0, 1), "holes": (0, 1), "blurs": (1,)}
+    outline = shot(people, 1, rough=fine)[2]
+    assert outline.round().equal((people.alpha > 0).float())
+    assert not shot(people, 1)[2].round().equal(outline.round())
