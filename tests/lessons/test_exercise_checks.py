@@ -1480,6 +1480,45 @@ class TestSeenAs:
         assert told in check(wrong)
 
 
+class TestManyLovasz:
+    @pytest.fixture
+    def check(self):
+        needs = {
+            "torch": torch,
+            "lovasz": cell("10", "from-formula-to-code-4", functions_only=True, torch=torch)[
+                "lovasz"
+            ],
+        }
+        return cell("10", "exercises-2", **needs)["check_many"]
+
+    @staticmethod
+    def loss(errors, foreground, *, descending=True, shared=False):
+        errors, order = errors.sort(dim=1, descending=descending)
+        truth = foreground.gather(1, order).float()
+        total = foreground.sum() if shared else foreground.sum(1, keepdim=True)
+        rises = torch.arange(1, errors.shape[1] + 1) / (total + (1 - truth).cumsum(1))
+        return (errors * rises.diff(dim=1, prepend=torch.zeros(len(errors), 1))).sum(1)
+
+    def test_right(self, check):
+        assert check(self.loss) == "right"
+
+    def test_as_it_stands(self, check):
+        assert check(lambda errors, foreground: None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "smallest" in check(partial(self.loss, descending=False))
+        assert "without foreground" in check(partial(self.loss, shared=True))
+        assert "shape (5,)" in check(lambda *given: self.loss(*given).mean())
+        assert "whole rows" in check(lambda e, f: f[e.sort(dim=1, descending=True).indices])
+
+    def test_rows_that_share_a_number_of_true_pixels(self, check):
+        def mean_number(errors, foreground):
+            fixed = self.loss(errors, foreground)
+            return torch.where(foreground.any(1), fixed * 0.9, fixed)
+
+        assert "its own" in check(mean_number)
+
+
 class TestLightOfAnAnswer:
     @pytest.fixture
     def check(self):
