@@ -13,7 +13,9 @@ from cvcourse.classroom.device import fewer
 from cvcourse.data import pictures
 from cvcourse.data._extras import extra
 from cvcourse.data.letters import ALPHABET, FACES, font
+from cvcourse.methods import edit_word, fit_height, most_frequent_color
 from cvcourse.metrics import ssim
+from cvcourse.ops import masks_to_boxes
 
 with extra("lessons", "cvcourse.classroom.subjects.lettering"):
     import matplotlib
@@ -230,6 +232,47 @@ def fill_in(picture: Tensor, mask: Tensor) -> Tensor:
     return torch.from_numpy(whole).permute(2, 0, 1).float().clamp(0, 1)
 
 
+def paste_quickly(picture: Tensor, masks: Tensor, index: int, letter: str) -> Tensor:
+    """A picture (3, H, W) with a letter of DejaVu Sans in place of that of mask `index` (N, H, W).
+
+    It is stretched to the old one's box, in its commonest colour: what one does without a font.
+    """
+    x1, y1, x2, y2 = masks_to_boxes(masks, inclusive=False).long()[index].tolist()
+    mine = word(letter, "DejaVuSans")[0]
+    ink = fit_height(mine[None], mine, y2 - y1)[None]
+    ink = F.interpolate(ink, (y2 - y1, x2 - x1), mode="bilinear")[0]
+    colour = most_frequent_color(picture, masks[index])[:, None, None]
+    made = fill_in(picture, widened(masks[index]))
+    place = made[:, y1:y2, x1:x2]
+    place.copy_(torch.lerp(place, colour.expand_as(place), ink))
+    return made
+
+
+def by_commonest(source: Tensor, ink: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The commonest colour (N, 3, S, S) of each source's ink, everywhere; as in `Colored`."""
+    found = [most_frequent_color(s, i[0]) for s, i in zip(source, ink, strict=True)]
+    return torch.stack(found)[:, :, None, None].expand_as(source)
+
+
+def by_nearest_pixel(source: Tensor, ink: Tensor, mask: Tensor | None = None) -> Tensor:
+    """For each place the colour (N, 3, S, S) of the nearest pixel that has ink in the source."""
+    made = []
+    for s, i in zip(source, ink, strict=True):
+        _, index = ndimage.distance_transform_edt(~i[0].numpy(), return_indices=True)
+        made.append(s[:, *torch.from_numpy(index).long()])
+    return torch.stack(made)
+
+
+def colour_errors(way: Callable[[Tensor, Tensor, Tensor], Tensor], pairs: Colored) -> Tensor:
+    """How far colours are off (N,) within each target, in steps of 255, on average.
+
+    way: from source, ink and mask to colours, as `by_commonest`.
+    """
+    with torch.no_grad():
+        wrong = (way(*pairs[:3]) - pairs.target).abs() * pairs.mask
+    return 255 * wrong.sum((1, 2, 3)) / (3 * pairs.mask.sum((1, 2, 3)))
+
+
 class WordEdit(NamedTuple):
     """A word, one letter of which is to become another, and the answer.
 
@@ -259,6 +302,28 @@ def word_edits(count: int, seed: int) -> Iterator[WordEdit]:
         now, then = (word(x, face) for x in (text, text[:index] + new + text[index + 1 :]))
         given, wanted = (painted(ground(number), x, colors) for x in (now, then))
         yield WordEdit(given, wanted, now > 0.5, now, then, index, text[index], new)
+
+
+def two_errors(case: WordEdit, made: Tensor) -> Tensor:
+    """How far a picture (3, 56, 192) is off, of 255: (2,) at the new letter, and at all else.
+
+    The first is where the old letter or the wanted one is, and a pixel around; the second is where
+    any other letter is, now or then, and two pixels around.
+    """
+    own = case.now[case.index].maximum(case.then[case.index])
+    all_ink = widened(case.now.amax(0).maximum(case.then.amax(0)) > 0.5)
+    own = widened(own > 0.5, 1)
+    wrong = 255 * (made - case.wanted).abs().mean(0)
+    return torch.stack([wrong[own].mean(), wrong[all_ink & ~own].mean()])
+
+
+def left_alone(case: WordEdit) -> tuple[WordEdit, Tensor]:
+    """The edit of a letter into itself, of which the answer is the picture given, and `edit_word`'s
+    picture (3, 56, 192) of it: what differs is the filled rim, as nothing moves."""
+    x1, y1, x2, y2 = masks_to_boxes(case.masks, inclusive=False).long()[case.index].tolist()
+    own = case.masks[case.index, y1:y2, x1:x2].float(), case.given[:, y1:y2, x1:x2]
+    made = edit_word(case.given, case.masks, case.index, *own, fill_in, anchor="left").image
+    return case._replace(wanted=case.given, then=case.now, new=case.old), made
 
 
 def letters_found(

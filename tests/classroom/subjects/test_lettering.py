@@ -167,3 +167,52 @@ def test_more_contrast_finds_more():
     )
     assert weak.shape == (4,)
     assert strong.mean() > weak.mean() + 0.3
+
+
+def test_commonest_colour_and_nearest_pixel_by_hand():
+    source = torch.zeros(1, 3, 1, 5)
+    source[0, :, 0, 0], source[0, 0, 0, 3:] = 51 / 255, 1.0  # one grey pixel, two red ones
+    ink = torch.tensor([1, 0, 0, 1, 1]).bool().view(1, 1, 1, 5)
+    assert lettering.by_commonest(source, ink)[0, :, 0].T.tolist() == [[1, 0, 0]] * 5
+    near = lettering.by_nearest_pixel(source, ink)[0, :, 0]
+    assert torch.equal(near[:, :2], source[0, :, 0, [0, 0]])
+    assert torch.equal(near[:, 2:], source[0, :, 0, [3, 3, 4]])
+
+
+def test_errors_of_colours_are_counted_within_the_target_only():
+    mask = torch.tensor([1, 1, 0, 0]).bool().view(1, 1, 1, 4)
+    target = torch.full((1, 3, 1, 4), 0.5) * mask
+    pairs = lettering.Colored(target, mask, mask, target)
+    found = lettering.colour_errors(lambda source, ink, mask: torch.full_like(source, 0.6), pairs)
+    torch.testing.assert_close(found, torch.tensor([25.5]))
+
+
+def test_a_letter_exchanged_for_itself_comes_back_and_only_its_rim_differs():
+    case = next(lettering.word_edits(1, 0))
+    alone, made = lettering.left_alone(case)
+    ink = case.masks.any(0)
+    wide = lettering.widened(ink)
+    assert torch.equal(made[:, ink], case.given[:, ink])
+    assert torch.equal(made[:, ~wide], case.given[:, ~wide])
+    assert (made - case.given)[:, wide & ~ink].abs().max() > 0
+    assert torch.equal(alone.wanted, case.given)
+    assert alone.new == case.old
+    assert lettering.two_errors(alone, case.given).tolist() == [0, 0]
+
+
+def test_two_errors_are_told_apart_by_place():
+    case = next(lettering.word_edits(1, 0))
+    own = case.now[case.index].maximum(case.then[case.index]) > 0.5
+    at_letter, elsewhere = lettering.two_errors(case, case.wanted + 0.1 * own)
+    assert at_letter > 5
+    assert elsewhere == 0
+    assert (lettering.two_errors(case, case.wanted + 0.1) - 25.5).abs().max() < 1e-3
+
+
+def test_quick_pasting_changes_one_letter_only():
+    case = next(lettering.word_edits(1, 0))
+    quick = lettering.paste_quickly(case.given, case.masks, case.index, "T")
+    changed = (quick != case.given).any(0)
+    x = changed.any(0).nonzero()
+    mine = lettering.widened(case.masks[case.index]).any(0).nonzero()
+    assert mine.min() <= x.min() <= x.max() <= mine.max()
