@@ -1139,6 +1139,29 @@ class TestFirstZeros:
         assert "half as many" in check("downwards", 1 / 12, 0.61 / 4, 0.5)
 
 
+class TestEdgesByHand:
+    @pytest.fixture
+    def check(self):
+        return cell("19c", "exercises-1b")["check_recall"]
+
+    def test_right(self, check):
+        assert check([2, 3.5, 1.5, 0], 0, 0.072) == "right"
+        assert check(torch.tensor([2, 3.5, 1.5, 0]), 0, 0.72 * 0.1) == "right"
+
+    def test_no_work(self, check):
+        assert check(None, None, None).startswith("to do")
+        assert check([2, 3.5, 1.5, 0], None, None).startswith("to do")
+
+    def test_plausible_mistakes(self, check):
+        assert "half of each" in check([4, 7, 3, 0], 0, 0.072)
+        assert "one neighbour" in check([4, 3.5, 1.5, 0], 0, 0.072)
+        assert "absolute" in check([2, 0.5, -1.5, 0], 0, 0.072)
+        assert "neighbours are" in check([4, 3, 0], 0, 0.072)
+        assert "both sides" in check([2, 3.5, 1.5, 0], 4, 0.072)
+        assert "offset" in check([2, 3.5, 1.5, 0], 0, 0.032)
+        assert "times what was added" in check([2, 3.5, 1.5, 0], 0, 0.72)
+
+
 class TestFullEdges:
     @pytest.fixture
     def check(self):
