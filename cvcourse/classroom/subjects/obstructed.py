@@ -88,6 +88,25 @@ def through_fence(
     return Obstructed(mixed, _inner(background), wire, alpha[frames // 2], motion)
 
 
+def velocity_behind(
+    frames: Float[Tensor, "frames 3 height width"], fastest: float = 3.0
+) -> Float[Tensor, "2"]:
+    """(x, y) in pixels a frame under which the frames agree best, once they are moved back.
+
+    The median of all differences counts, so that what covers a part does not. A rough search over
+    `fastest` pixels either way, then a fine one around its best; the middle frame does not move.
+    """
+    grey, best = frames.mean(1, keepdim=True), torch.zeros(2)
+    time = torch.arange(len(frames))[:, None] - len(frames) // 2
+    for reach, number in ((fastest, 13), (fastest / 12, 5)):
+        line = torch.linspace(-reach, reach, number)
+        tried = best + torch.cartesian_prod(line, line)
+        moved = torch.stack([translate(grey, -velocity * time) for velocity in tried])
+        differ = (moved - moved.median(1, keepdim=True).values).abs().flatten(1)
+        best = tried[differ.median(1).values.argmin()]
+    return best
+
+
 def fitted(
     found: Float[Tensor, "3 height width"], truth: Float[Tensor, "3 height width"]
 ) -> Float[Tensor, "3 height width"]:

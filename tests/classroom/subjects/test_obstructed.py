@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from cvcourse.classroom.subjects.obstructed import fitted, through_fence, through_window
+from cvcourse.classroom.subjects.obstructed import (
+    fitted,
+    through_fence,
+    through_window,
+    velocity_behind,
+)
+from cvcourse.methods import translate
 
 G = torch.Generator().manual_seed(0)
 PHOTOGRAPHS = torch.nn.functional.interpolate(
@@ -82,3 +88,17 @@ def test_fitted_finds_gain_and_offset_and_leaves_the_mean_of_a_flat_colour():
     torch.testing.assert_close(fitted(0.3 * truth - 0.2, truth), truth)
     flat = fitted(torch.full_like(truth, 0.4), truth)
     torch.testing.assert_close(flat, truth.mean((1, 2), keepdim=True).expand_as(truth))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_velocity_of_what_is_behind_a_fence(seed):
+    x = through_fence(PHOTOGRAPHS, seed=seed)
+    true = (x.motion[0, 4] - x.motion[0, 0]) / 4
+    assert (velocity_behind(x.frames) - true).abs().max() < 0.25
+
+
+def test_the_velocity_of_one_layer():
+    for velocity in torch.tensor([[1.5, -0.5], [-2.25, 2.0]]):
+        time = torch.arange(5.0)[:, None] - 2
+        frames = translate(PHOTOGRAPHS[:1].expand(5, -1, -1, -1), velocity * time)
+        torch.testing.assert_close(velocity_behind(frames), velocity, atol=0.13, rtol=0)

@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from cvcourse.classroom.subjects.portraits import alpha_by_trees, other_camera, portraits, shot
+from cvcourse.classroom.subjects.portraits import (
+    alpha_by_change,
+    alpha_by_trees,
+    other_camera,
+    portraits,
+    shot,
+)
 from cvcourse.methods import translate
 
 PHOTOGRAPHS = torch.rand(3, 3, 256, 256, generator=torch.Generator().manual_seed(0))
@@ -119,3 +125,17 @@ def test_a_shot_takes_another_outline(people):
     outline = shot(people, 1, rough=fine)[2]
     assert outline.round().equal((people.alpha > 0).float())
     assert not shot(people, 1)[2].round().equal(outline.round())
+
+
+def test_alpha_by_change_finds_the_limits_that_made_it():
+    image = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    empty, outline = torch.full_like(image, 0.5), torch.ones(2, 1, 8, 8)
+    outline[..., :3] = 0.1  # counts from 0.02 on, not from 0.3 on
+    change = (image - 0.5).square().mean(1, keepdim=True).sqrt()
+    alpha = ((change - 0.06) / 0.3).clamp(0, 1)
+    torch.testing.assert_close(
+        alpha_by_change((image, empty, outline), alpha)(image, empty, outline), alpha
+    )
+    inner = alpha * (outline > 0.3)
+    found = alpha_by_change((image, empty, outline), inner)(image, empty, outline)
+    torch.testing.assert_close(found, inner)
