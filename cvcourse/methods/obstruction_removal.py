@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from cvcourse.ops import resize_bicubic, warp, warp_is_inside
+from cvcourse.ops._checks import as_float, check_floating
 
 
 class Layers(NamedTuple):
@@ -76,11 +77,15 @@ def separate_layers(
 
     **Conventions**: nothing says which layer is the background, nor how a constant divides between
     them: compare with the better of the two, after fitting gain and offset. Layers without parallax
-    cannot be separated. The first layer is the one whose velocity aligns the frames better.
+    cannot be separated. The first layer is the one whose velocity aligns the frames better. Half
+    precision is computed in float32; the layers are returned as the frames came, the motion in
+    float32.
 
-    Raises ValueError for fewer than two frames, a key that is none of them, scales and steps of
-    different length, or frames that have fewer than 8 pixels a side at the coarsest scale.
+    Raises ValueError for fewer than two frames or such that are not floating point, a key that is
+    none of them, scales and steps of different length, or frames that have fewer than 8 pixels a
+    side at the coarsest scale.
     """
+    check_floating("frames", frames)
     if frames.ndim != 4 or len(frames) < 2 or frames.shape[1] != 3:
         raise ValueError(f"frames must be (2 or more, 3, height, width), got {tuple(frames.shape)}")
     key = len(frames) // 2 if key is None else key
@@ -88,6 +93,7 @@ def separate_layers(
         raise ValueError(f"key must be one of {len(frames)} frames, got {key}")
     if len(scales) != len(steps) or not len(scales):
         raise ValueError(f"steps must be one for each of {scales}, got {steps}")
+    dtype, (frames,) = frames.dtype, as_float(frames)
     sizes = [tuple(max(1, n // s) for n in frames.shape[2:]) for s in scales]
     if min(sizes[0]) < 8:
         raise ValueError(f"frames must be 8 pixels or more at scale {scales[0]}, got {sizes[0]}")
@@ -104,7 +110,7 @@ def separate_layers(
         layers, motion = _descend(
             target, layers, motion, key, count, layer_rate, motion_rate, smoothness
         )
-    return Layers(*layers.clamp(0, 1), motion)
+    return Layers(*layers.clamp(0, 1).to(dtype), motion)
 
 
 def _two_velocities(

@@ -27,9 +27,9 @@ def warp(
 
     **Conventions**: whole coordinates are pixel centres, 0 ... width - 1; zero flow is the
     identity. With zeros, a point less than a pixel outside still sees the border in part. Where the
-    flow is nan, so is the result. Half precision is computed in float32, where a position is off by
-    up to 1e-7 of the image's size. Equals `F.grid_sample` of the same points (either
-    `align_corners`, each with its own scaling); differentiable in both arguments.
+    flow is nan, so is the result, and its gradient is 0. Half precision is computed in float32,
+    where a position is off by up to 1e-7 of the image's size. Equals `F.grid_sample` of the same
+    points (either `align_corners`, each with its own scaling); differentiable in both arguments.
 
     Raises ValueError for wrong shapes, or an unknown `padding`.
 
@@ -50,9 +50,12 @@ def warp(
     # Further out than 4 is the same, but might overflow.
     x = torch.add(x, flow[:, 0], alpha=2 / len(x)).clamp(-4, 4)
     y = torch.add(y[:, None], flow[:, 1], alpha=2 / len(y)).clamp(-4, 4)
+    lost = (x + y).isnan()
+    # With borders, the backward of `F.grid_sample` writes outside the image where it sees a nan.
+    x, y = x.masked_fill_(lost, 0), y.masked_fill_(lost, 0)
     grid = torch.stack((x, y), dim=3)  # (B, H, W, 2)
     out = F.grid_sample(values, grid, padding_mode=padding, align_corners=False)
-    return out.masked_fill_((x + y).isnan()[:, None], torch.nan).to(image.dtype)
+    return out.masked_fill_(lost[:, None], torch.nan).to(image.dtype)
 
 
 def warp_is_inside(

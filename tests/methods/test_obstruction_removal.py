@@ -48,6 +48,18 @@ def test_layers_and_motion_of_a_known_scene():
     assert (rebuilt - frames).abs().mean() < 0.03
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_is_computed_in_float32(dtype):
+    frames = scene()[0].to(dtype)
+    settings = {"scales": (2, 1), "steps": (5, 5), "tries": 5, "fastest": 4.0}
+    got, want = (separate_layers(x, **settings) for x in (frames, frames.float()))
+    assert torch.equal(got.motion, want.motion)
+    for layer, single in zip(got[:2], want[:2], strict=True):
+        assert layer.dtype == dtype
+        assert torch.equal(layer, single.to(dtype))
+        assert layer.isfinite().all()
+
+
 def test_translate_moves_by_whole_pixels():
     images = torch.rand(2, 3, 6, 7)
     moved = translate(images, torch.tensor([[2.0, 0], [0, -1]]))
@@ -158,5 +170,7 @@ def test_bad_input():
             separate_layers(frames, **options)
     with pytest.raises(ValueError, match="frames must be"):
         separate_layers(frames[:1])
+    with pytest.raises(ValueError, match=r"frames must be floating point, got torch\.uint8"):
+        separate_layers((255 * frames).byte())
     with pytest.raises(ValueError, match=r"motion must be \(3, 2\)"):
         translate(frames, torch.zeros(2))

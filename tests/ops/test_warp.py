@@ -98,6 +98,28 @@ def test_nan_infinite_and_huge_flow():
     torch.testing.assert_close(got[3:], torch.ones(2))
 
 
+@PADDINGS
+@pytest.mark.parametrize("axis", [0, 1])
+def test_gradients_where_the_flow_is_nan(padding, axis):
+    """Those of the other points alone; `F.grid_sample` itself ends the process at a border."""
+    image = torch.randn(2, 3, 5, 6, dtype=torch.float64, requires_grad=True)
+    flow = 3 * torch.randn(2, 2, 5, 6, dtype=torch.float64)
+    lost = torch.rand(2, 5, 6) < 0.3
+    x, y = torch.arange(6) + flow[:, 0], torch.arange(5)[:, None] + flow[:, 1]
+    grid = torch.stack((2 * x / 5 - 1, 2 * y / 4 - 1), dim=3).requires_grad_()
+    sampled = F.grid_sample(image, grid, padding_mode=padding, align_corners=True)
+    loss = sampled.masked_fill(lost[:, None], 0).square().sum()
+    of_image, of_grid = torch.autograd.grad(loss, (image, grid))
+    flow[:, axis][lost] = torch.nan
+    flow.requires_grad_()
+    warped = warp(image, flow, padding=padding)
+    assert torch.equal(warped.isnan(), lost[:, None].expand_as(warped))
+    got = torch.autograd.grad(warped.nan_to_num(0).square().sum(), (image, flow))
+    torch.testing.assert_close(got[0], of_image)
+    want = of_grid.movedim(3, 1) * torch.tensor([2 / 5, 2 / 4]).view(2, 1, 1)
+    torch.testing.assert_close(got[1], want)
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 0, 4, 4), (2, 3, 0, 4)], ids=str)
 def test_empty_everything(shape):
     flow = torch.zeros(shape[0], 2, *shape[2:])
