@@ -54,10 +54,19 @@ class LSTM(nn.LSTM):
     """PyTorch's, in float32 under a CPU's float16 autocast, where it needs a CPU that counts so."""
 
     def forward(self, *inputs):
-        if torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16:
+        if is_float16_autocast("cpu"):
             with torch.autocast("cpu", enabled=False):
                 return super().forward(*_in_float32(inputs))
         return super().forward(*inputs)
+
+
+def is_float16_autocast(device_type: str) -> bool:
+    """Within an autocast whose numbers end at 65,504."""
+    return (
+        device_type != "meta"  # autocast does not know it
+        and torch.is_autocast_enabled(device_type)
+        and torch.get_autocast_dtype(device_type) == torch.float16
+    )
 
 
 def _in_float32(values):

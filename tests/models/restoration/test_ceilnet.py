@@ -29,7 +29,9 @@ SMALL = {"blocks": 1, "width": 6}
 @pytest.mark.parametrize(("channels", "count"), [(1, 1_142_913), (3, 1_143_043)])
 def test_counts(channels, count):
     with torch.device("meta"):
-        assert golden.parameter_count(CEILSubnetwork(channels)) == count
+        model = CEILSubnetwork(channels)
+        assert golden.parameter_count(model) == count
+        assert model(torch.empty(1, 4, 9, 8)).shape == (1, channels, 9, 8)
 
 
 def test_equals_a_replica_of_the_lua_code(tmp_path):
@@ -54,6 +56,23 @@ def test_scales_between_the_two_networks():
     torch.testing.assert_close(background, model.image(torch.cat([images, edges], 1) - 115))
     assert background.shape == images.shape
     assert edges.shape == (1, 1, 13, 10)
+
+
+@pytest.mark.parametrize(("dtype", "digits"), [(torch.float16, 0), (torch.bfloat16, 4e-2)], ids=str)
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_all_blocks_under_autocast(training, dtype, digits):
+    """A chessboard, the picture of the largest edge map, halves or not, through all 13 blocks."""
+    model = CEILNet(width=16).train(training)
+    chessboard = 255.0 * (sum(torch.meshgrid(*2 * [torch.arange(32)], indexing="ij")) % 2)
+    noise = torch.randint(256, (3, 32, 32)).float()
+    images = torch.stack([chessboard.expand(3, -1, -1), noise])  # exact in half precision
+    with torch.no_grad():
+        want = model(images)
+        for x in (images, images.to(dtype)):
+            with torch.autocast("cpu", dtype=dtype):
+                got = model(x)
+            for g, w in zip(got, want, strict=True):
+                assert (g.float() - w).norm() <= digits * w.norm()
 
 
 def test_weights_begin_as_in_the_lua_code():
