@@ -11,6 +11,7 @@ Reference: OpenAI et al., Solving Rubik's Cube with a Robot Hand, 2019, arXiv:19
 
 from collections.abc import Sequence
 from functools import partial
+from math import isfinite
 from typing import NamedTuple
 
 import torch
@@ -40,8 +41,8 @@ class AutomaticDomainRandomization:
     `low` and `high` (d,) are float64. Each end has its own notes, cleared by its decision; an end
     moves no further than its limit and the other end.
 
-    Raises ValueError for lengths that differ, values outside the limits, steps or a buffer that are
-    not above 0, and thresholds out of order.
+    Raises ValueError for lengths that differ, values outside the limits, steps that are not above
+    0, a buffer that is not a whole number above 0, and thresholds out of order.
     """
 
     def __init__(
@@ -71,8 +72,8 @@ class AutomaticDomainRandomization:
             raise ValueError(f"step must be above 0, got {list(step)}")
         if not t_low < t_high:
             raise ValueError(f"t_low must be below t_high, got {t_low} and {t_high}")
-        if buffer < 1:
-            raise ValueError(f"buffer must be at least 1, got {buffer}")
+        if not buffer >= 1 or buffer % 1 != 0:
+            raise ValueError(f"buffer must be a whole number, at least 1, got {buffer}")
         self.t_low, self.t_high, self.buffer = t_low, t_high, buffer
         movable = {"low": self.low > self.least, "high": self.high < self.most}
         self.boundaries = [
@@ -114,11 +115,13 @@ class AutomaticDomainRandomization:
     def record(self, boundary: Boundary, performance: float) -> float:
         """Note what the model achieved at an end; returns how far the end moved, outwards positive.
 
-        Raises ValueError for an end that cannot move.
+        Raises ValueError for an end that cannot move, or a performance that is not finite.
         """
         boundary = Boundary(*boundary)
         if boundary not in self._notes:
             raise ValueError(f"boundary must be one of {self.boundaries}, got {boundary}")
+        if not isfinite(performance):
+            raise ValueError(f"performance must be a finite number, got {performance}")
         notes = self._notes[boundary]
         notes.append(float(performance))
         if len(notes) < self.buffer:

@@ -144,7 +144,8 @@ def pulse(
     the clamped errors first, so that two starts are never accepted together, and returns its last
     picture, not its best.
 
-    Raises ValueError for shapes that do not fit, and steps below 1.
+    Raises ValueError for shapes that do not fit, those of the small pictures included, and steps
+    below 1.
     """
     if latents.ndim != 3:
         raise ValueError(
@@ -173,6 +174,11 @@ def pulse(
                 small = resize_bicubic(images, size, border="reflect")
             else:
                 small = downscale(images)
+            if low.shape[1:] != small.shape[1:]:
+                raise ValueError(
+                    f"low must hold thumbnails {tuple(small.shape[1:])}, as pictures of the "
+                    f"generator made small, got {tuple(low.shape[1:])}"
+                )
             target = low.expand_as(small)
             loss = downscale_weight * downscale_loss(small, target, eps=eps)
             loss = loss + cross_weight * geodesic_cross_loss(v)

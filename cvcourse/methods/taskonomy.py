@@ -9,6 +9,7 @@ two targets cannot be compared, so per target only *how often* a source beats an
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from math import isfinite
 from typing import NamedTuple
 
 import torch
@@ -106,8 +107,9 @@ def find_taxonomy(
     **Conventions**: solved exactly (SciPy's `milp`, without a gap). Which of several equally good
     taxonomies is returned is not said. Sources that no chosen transfer uses are not listed.
 
-    Raises ValueError where a transfer has no source, a target no transfer, a cost is not above 0,
-    or the budget serves no taxonomy; ImportError without SciPy.
+    Raises ValueError where a transfer has no source, an affinity is not finite, a target has no
+    transfer, a cost is not above 0, an importance is below 0 or not finite, or the budget serves no
+    taxonomy; ImportError without SciPy.
 
     Reference: Zamir et al., Taskonomy, CVPR 2018, arXiv:1804.08328, section 3.4.
     """
@@ -120,6 +122,8 @@ def find_taxonomy(
     edges = list(map(Transfer._make, transfers))
     if without := [edge for edge in edges if not edge.sources]:
         raise ValueError(f"transfers must each have a source, got {without[0]}")
+    if unknown := [edge for edge in edges if not isfinite(edge.affinity)]:
+        raise ValueError(f"transfers must have finite affinities, got {unknown[0]}")
     goals = sorted({edge.target for edge in edges} if targets is None else set(targets))
     edges = [edge for edge in edges if edge.target in goals]
     unserved = sorted(set(goals) - {edge.target for edge in edges})
@@ -129,6 +133,8 @@ def find_taxonomy(
     prices = [float(costs.get(name, 1)) for name in names]
     if not all(price > 0 for price in prices):
         raise ValueError(f"costs must be above 0, got {dict(costs)}")
+    if not all(0 <= value < float("inf") for value in importance.values()):
+        raise ValueError(f"importance must be finite and not below 0, got {dict(importance)}")
 
     source_at = {name: len(edges) + i for i, name in enumerate(names)}
     goal_at = {name: len(edges) + i for i, name in enumerate(goals)}

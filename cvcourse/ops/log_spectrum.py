@@ -21,7 +21,7 @@ def log_spectrum(
     **Conventions**: rows are vertical frequencies, zero in the middle (row height // 2); columns
     horizontal ones from 0 up, without the Nyquist column of an even width: the other half is the
     same, turned. The window keeps the cross that the borders would draw away. Half precision is
-    computed in float32.
+    computed in float32. No patches give an empty tensor.
 
     Raises ValueError for patches that are not floating point, or smaller than 3 × 3.
 
@@ -32,6 +32,8 @@ def log_spectrum(
         raise ValueError(f"patches must be 3 × 3 or larger, got {tuple(patches.shape)}")
     (x,) = as_float(patches)
     height, width = x.shape[-2:]
+    if x.numel() == 0:
+        return patches[..., : (width + 1) // 2].clone()  # MKL needs a patch
     like = {"device": x.device, "dtype": x.dtype, "periodic": False}
     window = torch.hann_window(height, **like)[:, None] * torch.hann_window(width, **like)
     spectrum = torch.fft.rfft2((x - x.mean((-2, -1), keepdim=True)) * window)

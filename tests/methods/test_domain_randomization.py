@@ -90,6 +90,7 @@ def test_samples_are_uniform_in_the_box():
     assert x[:, 0].aminmax().max <= 3
 
 
+@pytest.mark.as_user
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -97,12 +98,24 @@ def test_samples_are_uniform_in_the_box():
         ({"step": [1.0, 0.0]}, "step must be above 0"),
         ({"limits": [(1, 3), (0, 1)]}, "start must lie within limits"),
         ({"t_low": 0.8}, "t_low must be below t_high"),
-        ({"buffer": 0}, "buffer must be at least 1"),
+        ({"buffer": 0}, "buffer must be a whole number, at least 1"),
+        ({"buffer": 2.5}, "buffer must be a whole number, at least 1, got 2.5"),
+        ({"buffer": math.nan}, "buffer must be a whole number"),
+        ({"buffer": math.inf}, "buffer must be a whole number"),
     ],
 )
 def test_refuses(changed, message):
     with pytest.raises(ValueError, match=message):
         simple(**changed)
+
+
+@pytest.mark.parametrize("performance", [math.nan, math.inf])
+def test_refuses_a_performance_that_is_no_number(performance):
+    adr = simple()
+    with pytest.raises(ValueError, match=f"performance must be a finite number, got {performance}"):
+        adr.record(Boundary(0, "high"), performance)
+    moved = [adr.record(Boundary(0, "high"), 1.0) for _ in range(2)]
+    assert moved[0] == 0 < moved[1]  # it was not noted
 
 
 def test_says_that_nothing_can_move():

@@ -146,6 +146,8 @@ def test_bad_input():
         pulse(generate, low, z[0])
     with pytest.raises(ValueError, match=r"low must have shape \(1 or 2, channels"):
         pulse(generate, low.expand(3, -1, -1, -1), z)
+    with pytest.raises(ValueError, match=r"low must hold thumbnails \(3, 2, 2\)"):
+        pulse(generate, low[:, :1], z)
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         pulse(generate, low, z, steps=0)
     with pytest.raises(ValueError, match="z must be"):

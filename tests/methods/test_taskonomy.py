@@ -131,6 +131,18 @@ class TestRefuses:
         with pytest.raises(ValueError, match="costs must be above 0"):
             find_taxonomy([Transfer(("a",), "a", 1.0)], budget=1, costs={"a": 0})
 
+    @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf")])
+    def test_an_importance_that_is_no_weight(self, value):
+        with pytest.raises(
+            ValueError, match=r"importance must be finite and not below 0, got {'a'"
+        ):
+            find_taxonomy([Transfer(("a",), "a", 1.0)], budget=1, importance={"a": value})
+
+    @pytest.mark.parametrize("value", [float("nan"), -float("inf")])
+    def test_an_unknown_affinity(self, value):
+        with pytest.raises(ValueError, match="transfers must have finite affinities, got Transfer"):
+            find_taxonomy([Transfer(("a",), "a", value)], budget=1)
+
     @pytest.mark.as_user
     @pytest.mark.parametrize("rates", [[[0.5, 0.5]], [[1.5]], [[float("nan")]]])
     def test_win_rates_that_are_none(self, rates):

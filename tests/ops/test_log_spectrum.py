@@ -39,6 +39,15 @@ def test_gradcheck():
     assert torch.autograd.gradcheck(log_spectrum, patches)
 
 
+@pytest.mark.parametrize("shape", [(0, 8, 9), (3, 0, 9, 8)], ids=str)
+def test_no_patches(shape):
+    patches = torch.zeros(shape, requires_grad=True)
+    got = log_spectrum(patches)
+    assert got.shape == (*shape[:-1], (shape[-1] + 1) // 2)
+    got.sum().backward()
+    assert patches.grad.shape == shape
+
+
 @pytest.mark.as_user
 def test_bad_input():
     with pytest.raises(ValueError, match="patches must be 3 × 3 or larger"):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, conv_norm_act
+from cvcourse.models._blocks import check_at_least, check_channels, conv_norm_act
 from cvcourse.models.backbones.efficientnet import scale_channels
 
 
@@ -74,6 +74,8 @@ class MobileNetV2Features(nn.Module):
         norm: from a channel count to a layer.
 
     `out_channels` lists the channels of the maps returned.
+
+    Raises ValueError for images that are not (batch, 3, height, width).
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class MobileNetV2Features(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch 3 height width"]
     ) -> list[Float[Tensor, "batch _ _ _"]]:
+        check_channels("x", x, 3)
         maps = []
         for i, layer in enumerate(self.features):
             x = layer(x)
@@ -116,6 +119,8 @@ class MobileNetV2(nn.Module):
         num_classes: classes told apart. With 1000, 3,504,872 parameters.
         stages, width, norm: of the trunk, see `MobileNetV2Features`.
         dropout: probability of dropping a feature before the linear layer.
+
+    Raises ValueError for images that are not (batch, 3, height, width).
 
     Reference: Sandler et al., MobileNetV2, 2018, arXiv:1801.04381.
     """
@@ -141,6 +146,7 @@ class MobileNetV2(nn.Module):
         self.classifier.apply(_init_weights)
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
+        check_channels("x", x, 3)
         x = self.features(x)  # (B, last, H/32, W/32)
         return self.classifier(x.mean((2, 3)))
 

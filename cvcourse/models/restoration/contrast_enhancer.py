@@ -12,7 +12,8 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, cat, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
+from cvcourse.ops._checks import check_tensor
 
 
 def _convolutions(widths: list[int]) -> list[nn.Module]:
@@ -41,6 +42,8 @@ class ContrastEnhancer(nn.Module):
         branch_layers: convolutions in each branch.
         trunk_layers: convolutions with ReLU after the two are joined.
 
+    Raises ValueError for pictures or bands of another shape.
+
     Reference: Cai, Gu, Zhang, Learning a Deep Single Image Contrast Enhancer from Multi-Exposure
     Images, 2018. The authors publish a Caffe model, which cannot be read here.
     """
@@ -63,6 +66,12 @@ class ContrastEnhancer(nn.Module):
         luminance: Float[Tensor, "batch 1 height width"],
         detail: Float[Tensor, "batch 1 height width"],
     ) -> Float[Tensor, "batch 3 height width"]:
+        check_channels("images", images, 3)
+        for name, band in (("luminance", luminance), ("detail", detail)):
+            check_tensor(name, band)
+            expected = (len(images), 1, *images.shape[2:])
+            if band.shape != expected:
+                raise ValueError(f"{name}: expected {expected}, got {tuple(band.shape)}")
         low = self.luminance(cat([images, luminance], 1))
         high = self.detail(cat([images, detail], 1))
         return images + self.trunk(self.join(cat([low, high], 1)))
@@ -78,6 +87,8 @@ class ResidualEnhancer(nn.Module):
         width: channels of all hidden layers.
         head_layers, trunk_layers: convolutions before and after the one without ReLU, which is the
             last of the head; one more makes the picture.
+
+    Raises ValueError for pictures that are not (batch, 3, height, width).
     """
 
     def __init__(self, *, width: int = 64, head_layers: int = 5, trunk_layers: int = 11) -> None:
@@ -93,4 +104,5 @@ class ResidualEnhancer(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 height width"]:
+        check_channels("images", images, 3)
         return images + self.body(images)

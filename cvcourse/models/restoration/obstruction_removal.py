@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 from cvcourse.ops import correlation, warp, warp_is_inside
 from cvcourse.ops._checks import check_tensor
 
@@ -31,8 +31,8 @@ class LayerTranslations(nn.Module):
         reach: how far the cost volume looks, in pixels of the last level.
         estimator_widths: of the unpadded 3 × 3 convolutions on features and cost volume.
 
-    Raises ValueError for frames whose shapes differ, or that are too small for the estimator: more
-    than twice its layers on the last level.
+    Raises ValueError for frames that are not (batch, 3, height, width), whose shapes differ, or
+    that are too small for the estimator: more than twice its layers on the last level.
     """
 
     def __init__(
@@ -70,7 +70,9 @@ class LayerTranslations(nn.Module):
         first: Float[Tensor, "batch 3 height width"],
         second: Float[Tensor, "batch 3 height width"],
     ) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, "batch 2"]]:
-        if first.ndim != 4 or first.shape != second.shape:
+        check_channels("first", first, 3)
+        check_tensor("second", second)
+        if first.shape != second.shape:
             raise ValueError(
                 f"second: expected the shape of first, {tuple(first.shape)}, "
                 f"got {tuple(second.shape)}"
@@ -121,12 +123,18 @@ class LayerFusion(nn.Module):
         """`layer` is the one of the two to improve; `flows` are its own, from the key frame to each
         other frame, in pixels of this scale.
         """
+        check_channels("layer", layer, 3)
         batch, _, height, width = layer.shape
-        for name, x, channels in (("frames", frames, 3), ("flows", flows, 2)):
+        for name, x, expected in (
+            ("obstruction", obstruction, layer.shape),
+            ("background", background, layer.shape),
+            ("key", key, layer.shape),
+            ("frames", frames, (batch, self.others, 3, height, width)),
+            ("flows", flows, (batch, self.others, 2, height, width)),
+        ):
             check_tensor(name, x)
-            expected = (batch, self.others, channels, height, width)
             if x.shape != expected:
-                raise ValueError(f"{name}: expected {expected}, got {tuple(x.shape)}")
+                raise ValueError(f"{name}: expected {tuple(expected)}, got {tuple(x.shape)}")
         seen = [obstruction, background, key]
         for frame, flow in zip(frames.unbind(1), flows.unbind(1), strict=True):
             warped = warp(frame, flow, padding="border")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 
 # of pytorch/examples, fast_neural_style
 PUBLISHED_NAMES = {
@@ -71,7 +71,8 @@ class ResizeTransformationNetwork(nn.Module):
         widths: channels of the three scales.
         blocks: residual blocks.
 
-    Raises ValueError for pictures of less than 8 pixels a side, which cannot be reflected.
+    Raises ValueError for pictures that are not (batch, 3, height, width), or of less than 8 pixels
+    a side, which cannot be reflected.
 
     Reference: Johnson et al. 2016, arXiv:1603.08155; Odena, Dumoulin, Olah, Deconvolution and
     Checkerboard Artifacts, Distill, 2016.
@@ -98,8 +99,11 @@ class ResizeTransformationNetwork(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 h w"]:
-        height, width = x.shape[-2:]
+        check_channels("x", x, 3)
+        height, width = x.shape[2:]
         if min(height, width) < 8:
             raise ValueError(f"x: expected 8 pixels a side or more, got {tuple(x.shape)}")
+        if x.shape[0] == 0:
+            return x  # PyTorch's instance norm needs a picture
         x = self.blocks(self.down(x))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
         return self.up(x)[..., :height, :width]

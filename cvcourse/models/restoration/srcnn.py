@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 from cvcourse.ops._checks import check_choice
 
 # of SRCNN-pytorch, a well-known re-implementation; the authors publish MATLAB and Caffe files
@@ -37,7 +37,8 @@ class SRCNN(nn.Module):
     Weights begin as N(0, 0.001), biases as 0, as in the paper, which trains for days from there;
     the minutes of a lesson begin with `pass_through_`.
 
-    Raises ValueError for even kernels, an unknown padding, or pictures smaller than the kernels.
+    Raises ValueError for even kernels, an unknown padding, or pictures of other channels or smaller
+    than the kernels.
 
     Reference: Dong et al., Image Super-Resolution Using Deep Convolutional Networks, 2014.
     """
@@ -89,7 +90,8 @@ class SRCNN(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch channels out_height out_width"]:
-        if min(x.shape[-2:]) <= self.shrinks_by:
+        check_channels("x", x, self.extraction.in_channels)
+        if min(x.shape[2:]) <= self.shrinks_by:
             raise ValueError(
                 f"x: expected more than {self.shrinks_by} pixels a side for these kernels, "
                 f"got {tuple(x.shape)}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, norm_relu
+from cvcourse.models._blocks import check_at_least, check_channels, norm_relu
 
 
 class _ShrinkingBlock(nn.Module):
@@ -48,7 +48,8 @@ class TransformationNetwork(nn.Module):
     1,679,235 parameters. The authors publish Torch7 files only. Export them by `torchfile` or Lua
     into a state_dict of these names first.
 
-    Raises ValueError for pictures that are not larger than what is reflected, 8 · blocks.
+    Raises ValueError for pictures that are not (batch, 3, height, width), or not larger than what
+    is reflected, 8 · blocks.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class TransformationNetwork(nn.Module):
         self.out = nn.Conv2d(full, 3, 9, padding=4)
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 3 h w"]:
-        height, width = x.shape[-2:]
+        check_channels("x", x, 3)
+        height, width = x.shape[2:]
         if min(height, width) <= self.border:
             raise ValueError(
                 f"x: expected more than {self.border} pixels a side, got {tuple(x.shape)}"

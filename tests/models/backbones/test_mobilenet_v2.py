@@ -119,6 +119,14 @@ def test_autocast_is_near_float32(dtype):
 
 
 @pytest.mark.as_user
+@pytest.mark.parametrize("kind", [MobileNetV2, MobileNetV2Features])
+@pytest.mark.parametrize("shape", [(1, 1, 32, 32), (3, 32, 32)], ids=str)
+def test_bad_input(kind, shape):
+    with pytest.raises(ValueError, match=r"x: expected \(batch, 3, height, width\), got"):
+        kind(**TINY)(torch.rand(shape))
+
+
+@pytest.mark.as_user
 def test_exports_and_compiles():
     model, x = MobileNetV2(5, **TINY).eval(), torch.rand(2, 3, 32, 32)
     expected = model(x)

@@ -66,6 +66,20 @@ def test_one_step_of_training_lowers_the_loss(kind):
 def test_bad_input(kind):
     with pytest.raises(ValueError, match="width: expected at least 1, got 0"):
         kind(width=0)
+    images, *bands = arguments(kind)
+    with pytest.raises(ValueError, match=r"images: expected \(batch, 3, height, width\), got"):
+        kind(**SMALL[kind])(images[:, :1], *bands)
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize("place", [1, 2])
+def test_bands_of_another_shape(place):
+    name = ("images", "luminance", "detail")[place]
+    inputs = list(arguments(ContrastEnhancer))
+    for wrong in (inputs[0], inputs[place][0], inputs[place][..., 1:], inputs[place][:1]):
+        changed = [*inputs[:place], wrong, *inputs[place + 1 :]]
+        with pytest.raises(ValueError, match=rf"{name}: expected \(\d+, 1, \d+, \d+\), got"):
+            ContrastEnhancer(**SMALL[ContrastEnhancer])(*changed)
 
 
 @BOTH

@@ -84,7 +84,16 @@ def test_bad_input():
         model(layer, f, b, key, frames, frames)
     with pytest.raises(ValueError, match=r"frames: expected \(2, 2, 3, 13, 18\)"):
         model(layer, f, b, key, frames[:, :1], flows)
+    with pytest.raises(ValueError, match=r"layer: expected \(batch, 3, height, width\), got"):
+        model(layer[:, :1], f, b, key, frames, flows)
+    for place, name in enumerate(("obstruction", "background", "key")):
+        pictures = [f, b, key]
+        pictures[place] = pictures[place][:, :1]
+        with pytest.raises(ValueError, match=rf"{name}: expected \(2, 3, 13, 18\), got \(2, 1, 13"):
+            model(layer, *pictures, frames, flows)
     translations = LayerTranslations(**SMALL)
+    with pytest.raises(ValueError, match=r"first: expected \(batch, 3, height, width\), got"):
+        translations(layer[:, :1], layer[:, :1])
     with pytest.raises(ValueError, match="second: expected the shape of first"):
         translations(layer, layer[..., 1:])
     with pytest.raises(ValueError, match="first: expected 5 pixels a side or more"):

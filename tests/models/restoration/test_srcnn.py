@@ -88,6 +88,9 @@ def test_bad_input():
         SRCNN(channels=0)
     with pytest.raises(ValueError, match="x: expected more than 12 pixels a side"):
         SRCNN()(torch.rand(1, 1, 12, 40))
+    for shape in ((1, 3, 40, 40), (1, 40, 40)):
+        with pytest.raises(ValueError, match=r"x: expected \(batch, 1, height, width\), got"):
+            SRCNN()(torch.rand(shape))
 
 
 @pytest.mark.as_user

@@ -120,6 +120,14 @@ def test_bad_input():
             kind(widths=(32, 64))
         with pytest.raises(ValueError, match="blocks: expected at least 0, got -1"):
             kind(blocks=-1)
+        for shape in ((1, 4, 40, 40), (3, 40, 40)):
+            with pytest.raises(ValueError, match=r"x: expected \(batch, 3, height, width\), got"):
+                kind(**SMALL)(torch.rand(shape))
+
+
+@BOTH
+def test_no_pictures_give_none(kind):
+    assert kind(**SMALL)(torch.rand(0, 3, 18, 21)).shape == (0, 3, 18, 21)
 
 
 @BOTH
