@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, is_float16_autocast, norm_relu
+from cvcourse.models._blocks import check_at_least, check_channels, is_float16_autocast, norm_relu
 from cvcourse.ops import edge_map
 
 EDGE_SCALE = 50.0  # what the E-CNN's maps are multiplied by
@@ -56,6 +56,8 @@ class CEILSubnetwork(nn.Module):
     Takes (batch, 4, height, width), less 115 of the scale of 0 ... 255. Under float16 autocast it
     is computed in the dtype of its weights: 50 times an edge map reaches 76,500, and 13 blocks that
     add 2x multiply by 2¹³, where float16 ends at 65,504.
+
+    Raises ValueError for another shape.
     """
 
     def __init__(self, out_channels: int = 1, *, blocks: int = 13, width: int = 64) -> None:
@@ -82,6 +84,7 @@ class CEILSubnetwork(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Float[Tensor, "batch 4 height width"]) -> Float[Tensor, "batch out h w"]:
+        check_channels("x", x, 4)
         if is_float16_autocast(x.device.type):
             with torch.autocast(x.device.type, enabled=False):
                 return self.forward(x.to(self.head[0].weight.dtype))
@@ -112,10 +115,7 @@ class CEILNet(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 1 height width"]:
         """What the E-CNN makes of the pictures: an edge map at the scale of `edge_map`."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(
-                f"images: expected (batch, 3, height, width), got {tuple(images.shape)}"
-            )
+        check_channels("images", images, 3)
         guide = EDGE_SCALE * edge_map(images.to(self.edges.head[0].weight.dtype))
         return self.edges(torch.cat([images, guide], 1) - _SHIFT) / EDGE_SCALE
 

@@ -99,6 +99,8 @@ def test_one_step_of_training_lowers_the_loss():
 def test_bad_input():
     with pytest.raises(ValueError, match=r"images: expected \(batch, 3, height, width\)"):
         CEILNet(**SMALL)(torch.rand(1, 4, 8, 8))
+    with pytest.raises(ValueError, match=r"x: expected \(batch, 4, height, width\)"):
+        CEILSubnetwork(**SMALL)(torch.rand(1, 3, 8, 8))
     with pytest.raises(ValueError, match="out_channels: expected at least 1, got 0"):
         CEILSubnetwork(0)
     with pytest.raises(ValueError, match="blocks: expected at least 0, got -1"):
