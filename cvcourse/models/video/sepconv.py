@@ -16,13 +16,15 @@ from torch import Tensor, nn
 from cvcourse.models._blocks import check_at_least
 from cvcourse.ops import separable_convolution
 
-PUBLISHED_NAMES = {  # sniklaus/sepconv-slomo
-    **{f"netConv{i + 1}": f"encoder.{i}" for i in range(5)},
-    **{f"netDeconv{5 - i}": f"decoder.{i}.0" for i in range(4)},
-    **{f"netUpsample{5 - i}": f"decoder.{i}.1" for i in range(4)},
-    **{f"netVertical{i + 1}": f"vertical.{i}" for i in range(2)},
-    **{f"netHorizontal{i + 1}": f"horizontal.{i}" for i in range(2)},
+_LAYERS = {
+    **{f"Conv{i + 1}": f"encoder.{i}" for i in range(5)},
+    **{f"Deconv{5 - i}": f"decoder.{i}.0" for i in range(4)},
+    **{f"Upsample{5 - i}": f"decoder.{i}.1" for i in range(4)},
+    **{f"Vertical{i + 1}": f"vertical.{i}" for i in range(2)},
+    **{f"Horizontal{i + 1}": f"horizontal.{i}" for i in range(2)},
 }
+# sniklaus/sepconv-slomo: "module" in the published files, "net" in the program that reads them
+PUBLISHED_NAMES = {k + theirs: ours for k in ("module", "net") for theirs, ours in _LAYERS.items()}
 WIDTHS = (32, 64, 128, 256, 512)
 Kernels = tuple[Float[Tensor, "batch taps height width"], Float[Tensor, "batch taps height width"]]
 

@@ -47,7 +47,9 @@ class SepConvPP(nn.Module):
         widths: channels at strides 2 to 16; 13,560,102 parameters.
         taps: side of the kernels, odd.
 
-    Sizes and errors as `SepConv`.
+    Frames are padded at the right and below to even sides, by repeating border pixels; a level
+    has half of the sides above it, rounded up. The result has the frames' size. Errors as
+    `SepConv`.
     """
 
     def __init__(
@@ -82,8 +84,7 @@ class SepConvPP(nn.Module):
         """For each of the two frames a column and a row of weights for each pixel."""
         check_frames(first, second, self.channels)
         height, width = first.shape[2:]
-        frames = normalize_frames(first, second)
-        frames = (pad_to_multiple(frame, 2 ** len(self.encoder)) for frame in frames)
+        frames = normalize_frames(*(pad_to_multiple(frame, 2) for frame in (first, second)))
         x = torch.cat([self.stem(frame) for frame in frames], dim=1)
         maps = []
         for block in self.encoder:
@@ -92,7 +93,7 @@ class SepConvPP(nn.Module):
         skips = [x + block(x) for x, block in zip(maps[::-1], self.lateral, strict=True)]
         x = skips[0]
         for skip, up in zip(skips[1:], self.up, strict=True):
-            x = skip + up(x)
+            x = skip + up(x)[..., : skip.shape[2], : skip.shape[3]]  # 1 less where it is odd
         pairs = zip(self.vertical, self.horizontal, strict=True)
         return [tuple(head(x)[..., :height, :width] for head in pair) for pair in pairs]
 

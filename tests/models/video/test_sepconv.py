@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from cvcourse.models import SepConv, SepConvPP
+from cvcourse.models import SepConv, SepConvPP, load_pretrained
 from cvcourse.models.video import sepconv, sepconv_pp
 from cvcourse.models.video.sepconv import frame_between
 from cvcourse.models.video.sepconv_pp import (
@@ -38,6 +39,94 @@ def test_equals_the_authors_network(model, names, name, size, tmp_path):
     np.testing.assert_allclose(out[:, :, ::4, ::4], want["output"], atol=1e-8, rtol=0)
     statistics = [out.mean(), out.std(), out.min(), out.max()]
     np.testing.assert_allclose(statistics, want["meanstd"], atol=1e-8, rtol=0)
+
+
+def test_reads_the_names_of_the_published_file(tmp_path):
+    """Which are not those of the authors' program: it renames them while it reads."""
+    meta, _ = oracle.video_golden("sepconv_64")
+    shapes = [
+        (name.replace("net", "module", 1), shape) for name, shape in meta["state_dict"].items()
+    ]
+    assert {name.split(".")[0][:9] for name, _ in shapes} > {"moduleCon", "moduleVer"}
+    net = golden.load_published(SepConv(), shapes, 1.0, sepconv.PUBLISHED_NAMES, tmp_path)
+    for theirs, ours in (
+        ("moduleConv1.0.weight", net.encoder[0][0].weight),
+        ("moduleDeconv2.4.bias", net.decoder[3][0][4].bias),
+        ("moduleUpsample5.1.weight", net.decoder[0][1][1].weight),
+        ("moduleHorizontal2.7.weight", net.horizontal[1][7].weight),
+    ):
+        assert torch.equal(ours, oracle.formula_value(theirs, list(ours.shape), 1.0).double())
+
+
+def authors_forward(weights, one, two, taps):
+    """sniklaus/revisiting-sepconv's network between padding to even sides and cropping, in words
+    of our own: each level has half of the sides above, rounded up, and what is enlarged is cut.
+    """
+    height, width = one.shape[2:]
+    one, two = (F.pad(x, (0, width % 2, 0, height % 2), mode="replicate") for x in (one, two))
+
+    def conv(x, name, stride=1):
+        return F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding=1)
+
+    def block(x, name, stride=1):
+        x = conv(F.prelu(x, weights[f"{name}.0.weight"]), f"{name}.1", stride)
+        return conv(F.prelu(x, weights[f"{name}.2.weight"]), f"{name}.3")
+
+    def twice(x):
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+    def filtered(frame, which):
+        vertical, horizontal = (kernel(f"net{way}{which}.netMain") for way in ("Ver", "Hor"))
+        padded = F.pad(frame, [taps // 2] * 4, mode="replicate")
+        rows, columns = frame.shape[2:]
+        return sum(
+            vertical[:, i : i + 1] * horizontal[:, j : j + 1]
+            * padded[:, :, i : i + rows, j : j + columns]
+            for i in range(taps)
+            for j in range(taps)
+        )  # fmt: skip
+
+    def kernel(name):
+        x = F.prelu(conv(twice(rows[1]), f"{name}.1"), weights[f"{name}.2.weight"])
+        return conv(x, f"{name}.3")
+
+    mean = (one.mean() + two.mean()) / 2
+    variance = sum(x.var(correction=0) + (x.mean() - mean) ** 2 for x in (one, two)) / 2
+    normal = [(x - mean) / (variance.sqrt() + 1e-7) for x in (one, two)]
+    rows = [torch.cat([conv(x, "netInput") for x in normal], 1)]
+    for i in range(1, 5):
+        rows.append(block(rows[-1], f"netEncode.0.netVer.{i}.netMain", stride=2))
+    sides = [x.shape[2:] for x in rows]
+    for i in range(1, 5):
+        rows[i] = rows[i] + block(rows[i], f"netDecode.0.netHor.{4 - i}.netMain")
+    for i in (3, 2, 1):
+        name = f"netDecode.0.netVer.{4 - i}.netMain"
+        x = conv(twice(F.prelu(rows[i + 1], weights[f"{name}.0.weight"])), f"{name}.2")
+        x = conv(F.prelu(x, weights[f"{name}.3.weight"]), f"{name}.4")
+        rows[i] = rows[i] + x[:, :, : sides[i][0], : sides[i][1]]
+    frames = [torch.cat([x, torch.ones_like(x[:, :1])], 1) for x in (one, two)]
+    out = filtered(frames[0], "one") + filtered(frames[1], "two")
+    total = out[:, 3:].clone()
+    total[total.abs() < 0.01] = 1
+    return (out[:, :3] / total)[:, :, :height, :width]
+
+
+@pytest.mark.parametrize("size", [(32, 48), (40, 56), (36, 50), (37, 43), (3, 17)])
+def test_equals_the_authors_network_at_any_size(size, tmp_path):
+    meta, _ = oracle.video_golden("sepconvpp_32x48")
+    narrow = {512: 7, 256: 6, 128: 5, 64: 4, 51: 5, 32: 4, 16: 2}
+    generator = torch.Generator().manual_seed(0)
+    weights = {
+        name: torch.randn([narrow.get(n, n) for n in shape], generator=generator).double() / 3
+        for name, shape in meta["state_dict"].items()
+    }
+    torch.save(weights, tmp_path / "narrow.pth")
+    net = SepConvPP(stem=2, widths=(4, 5, 6, 7), taps=5).double()
+    load_pretrained(net, tmp_path / "narrow.pth", names=sepconv_pp.PUBLISHED_NAMES)
+    frames = published_frames(*size)
+    with torch.no_grad():
+        want = authors_forward(weights, *frames, taps=5)
+        torch.testing.assert_close(net(*frames), want, atol=1e-9, rtol=1e-9)
 
 
 @pytest.mark.parametrize(("model", "count"), [(SepConv, 21_675_452), (SepConvPP, 13_560_102)])
