@@ -1,6 +1,8 @@
 """The reference wing says the same whatever PyTorch's default dtype and default device are."""
 
 import contextlib
+import copy
+import inspect
 from functools import partial
 
 import pytest
@@ -21,6 +23,8 @@ DETECTORS += ["RetinaNet"]
 # on the default device, unless one is given
 KERNELS = {"defocus_kernel", "gaussian_kernel", "motion_kernel"}
 MADE_ANEW = {"anchor_grid", "default_boxes", *KERNELS}
+ON_THE_DEFAULT_DEVICE = {"draw_codes"}
+TAKE_NETWORKS = {"StarGANv2", "latent_reciprocity_loss", "pair_critic_loss"}
 
 
 @contextlib.contextmanager
@@ -137,6 +141,117 @@ def of_methods():
     )
     weights = torch.randn(4, 2), torch.zeros(4), torch.zeros(2), points
     yield "contrastive_divergence", partial(methods.contrastive_divergence, *weights)
+    yield from of_questions()
+    yield from of_samplers()
+    yield from of_memories()
+    yield from of_designs()
+
+
+def seeded():
+    return {"generator": torch.Generator().manual_seed(0)}
+
+
+def of_questions():
+    """Pretext tasks: what they draw, they draw alike."""
+    images, square = torch.rand(4, 3, 20, 20), {"patch": 9, "hole": 5, "crop": 12}
+    orders = methods.jigsaw_permutations(5, 4)
+    for name, call in {
+        "context_pairs": lambda: methods.context_pairs(images, 4, gap=1, jitter=1, **seeded()),
+        "drop_colors": lambda: methods.drop_colors(images, **seeded()),
+        "project_colors": lambda: methods.project_colors(images),
+        "make_puzzles": lambda: methods.make_puzzles(images, orders, 8, **seeded()),
+        "shuffled_tiles": lambda: methods.shuffled_tiles(images, 5, **seeded()),
+        "erase_middle": lambda: methods.erase_middle(images, 6, **seeded()),
+        "warp_smoothly": lambda: methods.warp_smoothly(images, points=5, **seeded()),
+        "limited_context_batch": lambda: methods.limited_context_batch(
+            images, lambda x: x.flip(3), **square, **seeded()
+        ),
+        "drop_positions": lambda: methods.drop_positions(images, **seeded()),
+        "correspondence_pairs": lambda: methods.correspondence_pairs(6, **seeded()),
+        "rotate": lambda: methods.rotate(images),
+        "cut_centre": lambda: methods.cut_centre(images),
+        "perturb_background": lambda: methods.perturb_background(images, **seeded()),
+        "rough_segmentation": lambda: methods.rough_segmentation(
+            images[:, :1], erode=(1, 3), dilate=(1, 3), hole_sides=(3,), blurs=(5,), **seeded()
+        ),
+        "draw_pyramid_masks": lambda: methods.draw_pyramid_masks([images], share=1.0, **seeded()),
+        "draw_factors": lambda: methods.draw_factors(3, **seeded()),
+        "mix_styles": lambda: methods.mix_styles(images[0], images[1], **seeded()),
+    }.items():
+        yield name, call
+
+
+def of_samplers():
+    features, assignments = torch.randn(12, 3), torch.tensor([0, 3] * 6)
+    labels = torch.arange(30) % 3
+    few = {"ways": 2, "shots": 1, "queries": 3, "episodes": 4}
+    repair = partial(methods.repair_empty_clusters, features, assignments, 5)
+    yield "repair_empty_clusters", lambda: repair(**seeded())
+    yield "k_means", partial(methods.k_means, features, 3)
+    yield "whiten", partial(methods.whiten, features, 2)
+    for name, length in (("none replaced", 5), ("replaced", 40)):
+        options = {"length": length}
+        yield (
+            f"UniformClusterSampler, {name}",
+            lambda options=options: list(
+                methods.UniformClusterSampler(assignments, **options, **seeded())
+            ),
+        )
+    yield "EpisodeSampler", lambda: list(methods.EpisodeSampler(labels, **few, **seeded()))
+
+
+def of_designs():
+    values, errors = torch.rand(2, 12).unbind()
+    choices = [[4, 2], [8, 4, 2]]
+    few = {"cost": sum, "budget": 9, "population": 4, "generations": 2}
+    yield "draw_anynet", lambda: methods.draw_anynet(**seeded())
+    yield "draw_line", lambda: methods.draw_line(**seeded())
+    yield "error_band", lambda: methods.error_band(errors, values, n=5, **seeded())
+    yield "good_range", lambda: methods.good_range(values, errors, n=5, **seeded())
+    yield "sample_channels", lambda: methods.sample_channels(choices, **seeded())
+    evolve = partial(methods.evolve_channels, choices, lambda channels: -sum(channels), **few)
+    yield "evolve_channels", lambda: evolve(**seeded())
+    layers, data = [nn.Linear(3, 2), nn.Linear(2, 2)], torch.rand(7, 3)
+
+    def pretrained():
+        trained = copy.deepcopy(layers)
+        methods.pretrain_layers(trained, data, epochs=1, batch_size=4, **seeded())
+        return [layer.weight for layer in trained]
+
+    yield "pretrain_layers", pretrained
+
+
+def of_memories():
+    """Modules with a state of their own, made before and asked anew each time."""
+    x, y = torch.randn(2, 6, 4).unbind()
+    rows = torch.arange(6)
+    for shuffle in (1, 2):
+        moco = methods.MoCo(nn.Linear(4, 3), 3, queue=8, shuffle=shuffle).eval()
+        yield f"MoCo, {shuffle}", lambda moco=moco: copy.deepcopy(moco).train()(x, y)
+    pirl = methods.PIRL(9, 4, negatives=3)
+    yield "PIRL", lambda: copy.deepcopy(pirl)(x, y, rows)
+    net = models.GatedNetwork(3, widths=(4, 5), hidden=2)
+    net.add_task(2)
+    used = [rows[:width] % 2 == 0 for width in (4, 5)]
+
+    def close():
+        changed = copy.deepcopy(net)
+        frozen = methods.FrozenFilters(changed)
+        frozen.close_task(changed, 0, used, **seeded())
+        return frozen.free(), list(frozen.state_dict().values()), list(changed.parameters())
+
+    yield "FrozenFilters", close
+
+    def remember():
+        memory = methods.EpisodicMemory(2, **seeded())
+        memory.add(x, rows % 2, 1)
+        memory.add(y, rows % 2, 0)
+        return memory.sample(5)
+
+    yield "EpisodicMemory", remember
+    made = methods.GenerativeMemory(nn.Linear(2, 4), nn.Linear(4, 1), 2)
+    yield "GenerativeMemory", torch.enable_grad()(lambda: made.critic_loss(x).detach())
+    yield "GenerativeMemory, generator", lambda: made.generator_loss(5)
 
 
 FUNCTIONS = {
@@ -190,3 +305,14 @@ def test_every_public_name_is_here():
     named = {name.split(": ")[1].split(",")[0] for name in FUNCTIONS}
     public = {*losses.__all__, *metrics.__all__, *ops.__all__}
     assert public - named - MADE_ANEW == {"HintRegressor", "PathLengthPenalty"}  # kinds
+
+
+def test_every_method_that_draws_is_here():
+    named = {name.split(": ")[1].split(",")[0] for name in FUNCTIONS}
+    draws = {
+        name
+        for name in methods.__all__
+        if callable(thing := getattr(methods, name))
+        and "generator" in inspect.signature(thing).parameters
+    }
+    assert draws - named == ON_THE_DEFAULT_DEVICE | TAKE_NETWORKS

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from cvcourse.losses import wasserstein_gan_loss
 from cvcourse.losses._checks import check_range
 
+_DRAWN = {"device": "cpu", "dtype": torch.float32}
+
 
 def sparsity_loss(gates: Sequence[Float[Tensor, "batch _"]]) -> Float[Tensor, ""]:
     """Share of open gates, the mean over blocks of the mean over filters and pictures.
@@ -77,7 +79,8 @@ class FrozenFilters(nn.Module):
             weight = block.conv.weight
             if block.conv.bias is not None:
                 raise ValueError("network must have convolutions without bias in its blocks")
-            self.register_buffer(f"frozen{i}", torch.zeros(len(weight), dtype=torch.bool))
+            frozen = torch.zeros(len(weight), dtype=torch.bool, device=weight.device)
+            self.register_buffer(f"frozen{i}", frozen)
             self.register_buffer(f"kept{i}", weight.detach().clone())
 
     def close_task(
@@ -148,8 +151,9 @@ class EpisodicMemory:
             raise ValueError(f"labels must be ({len(images)},), got {tuple(labels.shape)}")
         for label in labels.unique():
             found = (labels == label).nonzero()[:, 0]
-            order = torch.randperm(len(found), generator=self.generator)[: self.per_class]
-            chosen = images[found[order.to(found.device)]].detach().clone()
+            order = torch.randperm(len(found), generator=self.generator, device="cpu")
+            kept = found[order[: self.per_class].to(found.device)]
+            chosen = images[kept].detach().clone()
             self.images.append(chosen)
             self.tasks.extend([task] * len(chosen))
 
@@ -161,8 +165,8 @@ class EpisodicMemory:
         if not len(self):
             raise ValueError("memory must hold pictures before it is sampled, got none")
         images = torch.cat(self.images)
-        chosen = torch.randint(len(images), (count,), generator=self.generator)
-        tasks = torch.tensor(self.tasks)[chosen]
+        chosen = torch.randint(len(images), (count,), generator=self.generator, device="cpu")
+        tasks = torch.tensor(self.tasks, device="cpu")[chosen]
         return images[chosen.to(images.device)], tasks.to(images.device)
 
 
@@ -194,7 +198,7 @@ class GenerativeMemory(nn.Module):
         made = self.sample(len(features)).to(features.dtype)
         loss = wasserstein_gan_loss(self.critic(features), True)
         loss = loss + wasserstein_gan_loss(self.critic(made), False)
-        share = torch.rand(len(features), *[1] * (features.ndim - 1)).to(features)
+        share = torch.rand(len(features), *[1] * (features.ndim - 1), **_DRAWN).to(features)
         between = torch.lerp(made, features.detach(), share).requires_grad_()
         (slope,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
         length = slope.flatten(1).norm(dim=1)
@@ -210,7 +214,7 @@ class GenerativeMemory(nn.Module):
 
     def _noise(self, count: int) -> Tensor:
         like = next(self.generator.parameters())
-        return torch.randn(count, self.latent).to(like)
+        return torch.randn(count, self.latent, **_DRAWN).to(like)
 
 
 @torch.no_grad()

@@ -117,7 +117,9 @@ def repair_empty_clusters(
         shares = torch.where(counts > 1, counts, 0.0)
         chosen = torch.multinomial(shares, 1, generator=generator)
         members = (found == chosen).nonzero()[:, 0]
-        direction = torch.randn(features.shape[1:], generator=generator, dtype=features.dtype)
+        direction = torch.randn(
+            features.shape[1:], generator=generator, dtype=features.dtype, device="cpu"
+        )
         side = (features[members] - features[members].mean(0)) @ direction > 0
         moved = members[side] if side.any() else members[:1]
         found[moved] = empty
@@ -132,7 +134,7 @@ class UniformClusterSampler(Sampler[int]):
     Args:
         assignments: (n,) the cluster of each image.
         length: of an epoch; n by default.
-        generator: source of the random numbers; the same seed gives the same epochs.
+        generator: on the CPU; the same seed gives the same epochs.
 
     Each of k clusters that have members gives ⌊length / k⌋ + 1 images, with replacement only where
     it has no more; the whole is shuffled and cut at `length`, as in the authors' code.
@@ -164,13 +166,14 @@ class UniformClusterSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         share = self.length // len(self.members) + 1
+        like = {"generator": self.generator, "device": "cpu"}
         drawn = []
         for found in self.members:
             if len(found) > share:
-                places = torch.randperm(len(found), generator=self.generator)[:share]
+                places = torch.randperm(len(found), **like)[:share]
             else:
-                places = torch.randint(len(found), (share,), generator=self.generator)
+                places = torch.randint(len(found), (share,), **like)
             drawn.append(found[places])
         chosen = torch.cat(drawn)
-        order = torch.randperm(len(chosen), generator=self.generator)[: self.length]
+        order = torch.randperm(len(chosen), **like)[: self.length]
         yield from chosen[order].tolist()

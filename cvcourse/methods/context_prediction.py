@@ -32,7 +32,7 @@ def context_pairs(
         patch: its side in pixels, 96 in the paper.
         gap: between the patches, half a patch (48) in the paper; 0 lets lines run on.
         jitter: each patch is moved by up to this much either way, by itself; 7 in the paper.
-        generator: source of the random numbers.
+        generator: source of the random numbers, on the CPU.
 
     **Conventions**: label k is `OFFSETS[k]` of the second patch from the first, row by row without
     the middle: 0 up left, 1 up, ... 7 down right.
@@ -48,13 +48,15 @@ def context_pairs(
             f"got {tuple(images.shape)}"
         )
     batch, (height, width) = len(images), images.shape[2:]
-    labels = torch.randint(len(OFFSETS), (batch,), generator=generator)
+    like = {"generator": generator, "device": "cpu"}
+    labels = torch.randint(len(OFFSETS), (batch,), **like)
     step = patch + gap
-    spare = torch.tensor([height - least, width - least]) + 1
-    corner = (torch.rand(batch, 2, generator=generator) * spare).long()  # of the three by three
+    spare = torch.tensor([height - least, width - least], device="cpu") + 1
+    share = torch.rand(batch, 2, **like, dtype=torch.float32)
+    corner = (share * spare).long()  # of the three by three
     first = corner + jitter + step
-    second = first + step * torch.tensor(OFFSETS)[labels]
-    moves = torch.randint(-jitter, jitter + 1, (2, batch, 2), generator=generator)
+    second = first + step * torch.tensor(OFFSETS, device="cpu")[labels]
+    moves = torch.randint(-jitter, jitter + 1, (2, batch, 2), **like)
     corners = (torch.stack([first, second]) + moves).transpose(0, 1)  # (B, 2, 2)
     first, second = cut_windows(images, corners, patch).unbind(1)
     return first, second, labels.to(images.device)
@@ -65,14 +67,16 @@ def drop_colors(
 ) -> Float[Tensor, "batch 3 height width"]:
     """One channel of each patch kept, the others replaced by noise: no fringe tells a place.
 
-    The noise is normal with a hundredth of the kept channel's deviation, about its mean.
+    The noise is normal with a hundredth of the kept channel's deviation, about its mean;
+    `generator` is on the CPU.
     """
     check_rgb("patches", patches)
-    kept = torch.randint(3, (len(patches),), generator=generator).to(patches.device)
+    like = {"generator": generator, "device": "cpu"}
+    kept = torch.randint(3, (len(patches),), **like).to(patches.device)
     rows = torch.arange(len(patches), device=patches.device)
     channel = patches[rows, kept]  # (B, H, W)
     std, mean = torch.std_mean(channel, (1, 2), keepdim=True)
-    noise = torch.randn(patches.shape, generator=generator).to(patches)
+    noise = torch.randn(patches.shape, **like, dtype=torch.float32).to(patches)
     out = mean[:, None] + 0.01 * std[:, None] * noise
     out[rows, kept] = channel
     return out
@@ -83,6 +87,6 @@ def project_colors(
 ) -> Float[Tensor, "batch 3 height width"]:
     """Colours without their green to magenta part: p - a (a·p) / (a·a), a = (-1, 2, -1)."""
     check_rgb("patches", patches)
-    axis = torch.tensor([-1.0, 2.0, -1.0]).to(patches)
+    axis = patches.new_tensor([-1.0, 2.0, -1.0])
     along = torch.einsum("c,bchw->bhw", axis, patches) / 6
     return patches - axis[:, None, None] * along[:, None]

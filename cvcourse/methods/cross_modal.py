@@ -15,16 +15,17 @@ def correspondence_pairs(
     """For things of two kinds, row i of each together: 2 · count pairs, half of them false.
 
     Returns numbers of the first kind, numbers of the second, and 1 where they belong together. Each
-    thing comes in one true and in one false pair, so that none is a sign of either.
+    thing comes in one true and in one false pair, so that none is a sign of either. All on the CPU,
+    as `generator` is.
 
     Raises ValueError for fewer than two things, of which no false pair can be made.
     """
     if count < 2:
         raise ValueError(f"count must be at least 2, got {count}")
-    order = torch.randperm(count, generator=generator)
+    order = torch.randperm(count, generator=generator, device="cpu")
     partner = torch.empty_like(order)
     partner[order] = order.roll(1)  # one circle through all: nobody meets himself
-    own = torch.arange(count)
+    own = torch.arange(count, device="cpu")
     labels = torch.cat([torch.ones_like(own), torch.zeros_like(own)])
     return own.repeat(2), torch.cat([own, partner]), labels
 

@@ -21,7 +21,7 @@ class EpisodeSampler(Sampler[list[int]]):
         ways: classes of an episode, at least 2.
         shots, queries: examples of each class to learn from, and to be asked about.
         episodes: how many.
-        generator: source of the random numbers; the same seed gives the same episodes.
+        generator: on the CPU; the same seed gives the same episodes.
 
     Raises ValueError where fewer than `ways` classes have shots + queries examples.
     """
@@ -41,7 +41,7 @@ class EpisodeSampler(Sampler[list[int]]):
             least = 2 if name == "ways" else 1
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
-        labels = torch.as_tensor(labels).cpu()
+        labels = torch.as_tensor(labels, device="cpu")
         if labels.ndim != 1 or labels.is_floating_point():
             raise ValueError(
                 f"labels must be integers (n,), got {labels.dtype} {tuple(labels.shape)}"
@@ -70,4 +70,4 @@ class EpisodeSampler(Sampler[list[int]]):
             yield torch.stack(columns, 1).flatten().tolist()
 
     def _permutation(self, count: int) -> Tensor:
-        return torch.randperm(count, generator=self.generator)
+        return torch.randperm(count, generator=self.generator, device="cpu")

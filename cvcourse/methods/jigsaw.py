@@ -62,7 +62,7 @@ def make_puzzles(
         orders: permutations as `jigsaw_permutations` gives them; one is drawn for each image.
         tile: its side in pixels. Smaller than a cell leaves gaps, so that edges do not continue.
         normalize: each tile to mean 0 and deviation 1, so that brightness does not tell.
-        generator: source of the random numbers.
+        generator: source of the random numbers, on the CPU.
 
     Returns tiles, of which number j is the cell `orders[label][j]` of the image, and the labels.
     """
@@ -77,7 +77,7 @@ def make_puzzles(
     batch, count = len(images), side * side
 
     def draw(high: int, shape: tuple[int, ...]) -> Tensor:
-        return torch.randint(high, shape, generator=generator).to(images.device)
+        return torch.randint(high, shape, generator=generator, device="cpu").to(images.device)
 
     cells = torch.arange(count, device=images.device)
     top = (cells // side) * height + draw(height - tile + 1, (batch, count))

@@ -17,6 +17,7 @@ from cvcourse.ops import warp
 from cvcourse.ops._checks import as_float, check_rgb
 
 UNTOUCHED, FILLED, TURNED, WARPED = 0, 1, (2, 3, 4), 5
+_DRAWN = {"device": "cpu", "dtype": torch.float32}
 
 
 def erase_middle(
@@ -39,7 +40,7 @@ def erase_middle(
     inner = slice(first, first + hole)
     seen = torch.ones_like(patches[:, :1])
     seen[:, :, inner, inner] = 0
-    grain = noise * torch.randn(patches.shape, generator=generator).to(patches)
+    grain = noise * torch.randn(patches.shape, generator=generator, **_DRAWN).to(patches)
     return seen * patches + (1 - seen) * grain, seen
 
 
@@ -113,7 +114,7 @@ def warp_smoothly(
         strength: each is moved by up to this part of the height, along x and y.
     """
     height, width = images.shape[2:]
-    draw = torch.rand(2, len(images), points, 2, generator=generator).to(images.device)
+    draw = torch.rand(2, len(images), points, 2, generator=generator, **_DRAWN).to(images.device)
     source = draw[0] * draw.new_tensor([width, height])
     moves = (2 * draw[1] - 1) * strength * height
     flow = -thin_plate_flow(moves, source + moves, (height, width))  # looked up backwards
@@ -165,7 +166,8 @@ def limited_context_batch(
             f"got {hole}, {patch}, {crop}"
         )
     batch = len(images)
-    corners = torch.randint(side - patch + 1, (batch, 2), generator=generator).to(images.device)
+    corners = torch.randint(side - patch + 1, (batch, 2), generator=generator, device="cpu")
+    corners = corners.to(images.device)
     patches = cut_windows(images, corners[:, None], patch)[:, 0]
     erased, seen = erase_middle(patches, hole, generator=generator)
     encoded, filled = inpaint(torch.cat([patches, erased])).chunk(2)
@@ -234,11 +236,11 @@ def _tilt_and_crop(
 ) -> Tensor:
     batch, side = len(images), images.shape[2]
     tilted = batch - batch // 2
-    angles = tilt * (2 * torch.rand(tilted, generator=generator) - 1)
-    sine, cosine, none = angles.sin(), angles.cos(), torch.zeros(tilted)
+    angles = tilt * (2 * torch.rand(tilted, generator=generator, **_DRAWN) - 1)
+    sine, cosine, none = angles.sin(), angles.cos(), torch.zeros_like(angles)
     turn = torch.stack([cosine, -sine, none, sine, cosine, none], 1).view(-1, 2, 3)
     values, turn = as_float(images[:tilted], turn.to(images.device))
     grid = F.affine_grid(turn, values.shape, align_corners=False)
     turned = F.grid_sample(values, grid, align_corners=False).to(images.dtype)
-    corners = torch.randint(side - crop + 1, (batch, 1, 2), generator=generator)
+    corners = torch.randint(side - crop + 1, (batch, 1, 2), generator=generator, device="cpu")
     return cut_windows(torch.cat([turned, images[tilted:]]), corners, crop)[:, 0]

@@ -39,15 +39,16 @@ def perturb_background(
     if not 0 <= noisy <= 1:
         raise ValueError(f"noisy must lie in [0, 1], got {noisy}")
     like = {"generator": generator, "device": "cpu"}
+    numbers = {**like, "dtype": torch.float32}
     out = []
     for background in backgrounds:
-        if float(torch.rand((), **like)) < noisy:
+        if float(torch.rand((), **numbers)) < noisy:
             mean = int(torch.randint(-7, 7, (), **like)) / 255
             std = int(torch.randint(2, 6, (), **like)) / 255
-            noise = torch.randn(background.shape, **like, dtype=torch.float32).to(background)
+            noise = torch.randn(background.shape, **numbers).to(background)
             out.append((background + mean + std * noise).clamp(0, 1))
         else:
-            gamma = 1 + 0.12 * float(torch.randn((), **like))
+            gamma = 1 + 0.12 * float(torch.randn((), **numbers))
             out.append(background.clamp(0, 1) ** gamma)
     return torch.stack(out) if out else backgrounds.clone()
 

@@ -88,10 +88,8 @@ class MoCo(nn.Module):
         with torch.no_grad():
             if self.training:
                 update_average(self.encoder_k, self.encoder_q, self.momentum)
-            order = torch.arange(len(key_images))
-            if groups > 1:
-                order = torch.randperm(len(key_images))
-            order = order.to(key_images.device)
+            draw = torch.randperm if groups > 1 else torch.arange
+            order = draw(len(key_images), device="cpu").to(key_images.device)
             k = self._embed(self.encoder_k, key_images[order], groups)[order.argsort()]
         positive = (q * k).sum(1, keepdim=True)
         logits = torch.cat([positive, inner_products(q, self.queue.T.clone())], 1)

@@ -28,8 +28,9 @@ def shuffled_tiles(
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "batch tiles channels tile tile"]:
     """Tiles of each image in an order of its own, any of all tiles! alike. As `make_puzzles`."""
-    keys = torch.rand(len(images), tiles, generator=generator)
-    orders = keys.argsort(1) if len(images) else torch.arange(tiles)[None]
+    like = {"device": "cpu", "dtype": torch.float32}
+    keys = torch.rand(max(1, len(images)), tiles, generator=generator, **like)
+    orders = keys.argsort(1)
     return make_puzzles(images, orders, tile, normalize=normalize, generator=generator)[0]
 
 

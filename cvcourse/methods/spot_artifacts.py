@@ -29,14 +29,14 @@ def drop_positions(
     Args:
         code: φ, (B, C, H, W).
         keep: chance of each place, with all its channels; 0.3 in the authors' code.
-        generator: source of the random numbers.
+        generator: source of the random numbers, on the CPU.
 
     Returns the code and Ω, (B, 1, H, W), 1 where it was kept.
     """
     check_ndim("code", code, "(batch, channels, height, width)")
     check_fraction("keep", keep)
-    draw = torch.rand(len(code), 1, *code.shape[2:], generator=generator)
-    kept = (draw < keep).to(code)
+    like = {"generator": generator, "device": "cpu", "dtype": torch.float32}
+    kept = (torch.rand(len(code), 1, *code.shape[2:], **like) < keep).to(code)
     return kept * code + (1 - kept) * local_average(code), kept
 
 

@@ -33,10 +33,11 @@ def mix_styles(
             f"{tuple(other.shape)}"
         )
     layers = w.shape[1]
-    mixes = torch.rand((), generator=generator) < probability
+    like = {"generator": generator, "device": "cpu"}
+    mixes = torch.rand((), **like, dtype=torch.float32) < probability
     if layers < 2 or not mixes:
         return w
-    crossover = int(torch.randint(1, layers, (), generator=generator))
+    crossover = int(torch.randint(1, layers, (), **like))
     return torch.cat([w[:, :crossover], other[:, crossover:]], 1)
 
 

@@ -101,6 +101,18 @@ def test_old_outputs_stay_to_the_bit_through_three_more_tasks():
     assert all(now <= then for now, then in zip(frozen.free(), free, strict=True))
 
 
+def test_a_new_task_lives_where_the_network_does():
+    x, networks = torch.rand(2, 3, 8, 8), []
+    for default in ("cpu", "meta"):
+        torch.manual_seed(0)
+        network = GatedNetwork(widths=WIDTHS, hidden=4).eval()
+        with torch.device(default):
+            network.add_task(2)
+        networks.append(network.eval())
+    with torch.no_grad():
+        assert torch.equal(networks[0](x, 0), networks[1](x, 0))
+
+
 def test_without_freezing_the_outputs_change():
     torch.manual_seed(0)
     network = GatedNetwork(widths=WIDTHS, hidden=4)

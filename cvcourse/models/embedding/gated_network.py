@@ -118,10 +118,11 @@ class GatedNetwork(nn.Module):
     def add_task(self, classes: int) -> int:
         """Norms, gates and a linear layer for one more task; its number."""
         check_at_least("classes", classes)
-        for block in self.blocks:
-            block.add_task()
         weight = self.blocks[-1].conv.weight
-        self.heads.append(nn.Linear(len(weight), classes).to(weight))
+        with torch.device("cpu"):  # whatever the default is; then moved to the weights
+            for block in self.blocks:
+                block.add_task()
+            self.heads.append(nn.Linear(len(weight), classes).to(weight))
         return len(self.heads) - 1
 
     def features(
