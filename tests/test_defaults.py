@@ -155,7 +155,7 @@ def of_questions():
     """Pretext tasks: what they draw, they draw alike."""
     images, square = torch.rand(4, 3, 20, 20), {"patch": 9, "hole": 5, "crop": 12}
     orders = methods.jigsaw_permutations(5, 4)
-    for name, call in {
+    yield from {
         "context_pairs": lambda: methods.context_pairs(images, 4, gap=1, jitter=1, **seeded()),
         "drop_colors": lambda: methods.drop_colors(images, **seeded()),
         "project_colors": lambda: methods.project_colors(images),
@@ -177,8 +177,7 @@ def of_questions():
         "draw_pyramid_masks": lambda: methods.draw_pyramid_masks([images], share=1.0, **seeded()),
         "draw_factors": lambda: methods.draw_factors(3, **seeded()),
         "mix_styles": lambda: methods.mix_styles(images[0], images[1], **seeded()),
-    }.items():
-        yield name, call
+    }.items()
 
 
 def of_samplers():

@@ -10,6 +10,7 @@ from torch.utils.data import Sampler
 
 from cvcourse.losses._checks import check_integers, check_matrix
 from cvcourse.losses._reduce import at_least_float32
+from cvcourse.ops._checks import is_plain
 
 
 def whiten(
@@ -26,13 +27,15 @@ def whiten(
     varies become 0 instead of rounding errors blown up; a row of zeros stays one. Computed in
     float64. The signs of the components are arbitrary.
 
-    Raises ValueError for another shape, or `dims` out of range.
+    Raises ValueError for another shape, `dims` out of range, or on the CPU for nan.
 
     Reference: Caron et al., Deep Clustering, 2018, arXiv:1807.05520, section 3.3.
     """
     check_matrix("features", features)
     if not 1 <= dims <= min(features.shape):
         raise ValueError(f"dims must be from 1 to {min(features.shape)}, got {dims}")
+    if is_plain(features) and not features.isfinite().all():
+        raise ValueError("features must be finite, got nan or inf")
     x = features.detach().double()
     x = x - x.mean(0)
     left, values, _ = torch.linalg.svd(x, full_matrices=False)  # x = left · values · right

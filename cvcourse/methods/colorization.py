@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from cvcourse.ops._checks import check_floating, check_ndim, check_tensor
+
 
 def encode_colors(
     ab: Float[Tensor, "*batch 2"],
@@ -23,6 +25,10 @@ def encode_colors(
         neighbours: how many bins share a colour; 10 in the authors' code, 5 in the paper.
         sigma: of the Gaussian, in the units of ab.
     """
+    _check_centres(centres)
+    check_floating("ab", ab)
+    if not ab.ndim or ab.shape[-1] != 2:
+        raise ValueError(f"ab must have shape (..., 2), got {tuple(ab.shape)}")
     if not 1 <= neighbours <= len(centres):
         raise ValueError(f"neighbours must be from 1 to {len(centres)}, got {neighbours}")
     if not sigma > 0:
@@ -39,6 +45,9 @@ def rebalancing_weights(prior: Float[Tensor, " bins"], mix: float = 0.5) -> Floa
     1 / ((1 - mix) p + mix u) with p the share of pixels in each bin, and u even over the bins that
     occur. mix = 1 switches the rebalancing off.
     """
+    check_floating("prior", prior)
+    if prior.ndim != 1:
+        raise ValueError(f"prior must have shape (bins,), got {tuple(prior.shape)}")
     if not 0 < mix <= 1:
         raise ValueError(f"mix must be above 0 and at most 1, got {mix}")
     if not (prior >= 0).all() or not prior.sum() > 0:
@@ -56,6 +65,10 @@ def annealed_mean(
     temperature: float = 0.38,
 ) -> Float[Tensor, "batch 2 height width"]:
     """One colour from a distribution: its mean after sharpening. 1 gives the mean, 0 the mode."""
+    _check_centres(centres)
+    check_ndim("logits", logits, "(batch, bins, height, width)")
+    if logits.shape[1] != len(centres):
+        raise ValueError(f"logits must be of {len(centres)} bins, got {tuple(logits.shape)}")
     if not 0 <= temperature <= 1:
         raise ValueError(f"temperature must be from 0 to 1, got {temperature}")
     if temperature == 0:
@@ -63,3 +76,9 @@ def annealed_mean(
     else:
         shares = (logits.log_softmax(1) / temperature).softmax(1)
     return torch.einsum("bqhw,qc->bchw", shares, centres.to(logits))
+
+
+def _check_centres(centres: Tensor) -> None:
+    check_tensor("centres", centres)
+    if centres.ndim != 2 or centres.shape[1] != 2:
+        raise ValueError(f"centres must have shape (bins, 2), got {tuple(centres.shape)}")

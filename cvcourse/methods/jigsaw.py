@@ -7,7 +7,9 @@ import torch
 from jaxtyping import Float, Int64, Integer
 from torch import Tensor
 
+from cvcourse.losses._checks import check_integers
 from cvcourse.methods._windows import cut_windows
+from cvcourse.ops._checks import check_ndim, is_plain
 
 
 def jigsaw_permutations(
@@ -66,11 +68,16 @@ def make_puzzles(
 
     Returns tiles, of which number j is the cell `orders[label][j]` of the image, and the labels.
     """
-    side = round(orders.shape[1] ** 0.5)
-    if orders.ndim != 2 or side * side != orders.shape[1]:
+    check_integers("orders", orders)
+    side = round(orders.shape[1] ** 0.5) if orders.ndim == 2 else 0
+    if not orders.numel() or side * side != orders.shape[1]:
         raise ValueError(
             f"orders must be permutations of a square number of tiles, got {tuple(orders.shape)}"
         )
+    every = torch.arange(side * side, device=orders.device)
+    if is_plain(orders) and not (orders.long().sort(1)[0] == every).all():
+        raise ValueError(f"orders must be permutations of 0 to {side * side - 1}")
+    check_ndim("images", images, "(batch, channels, height, width)")
     height, width = (size // side for size in images.shape[2:])
     if not 1 <= tile <= min(height, width):
         raise ValueError(f"tile must be from 1 to {min(height, width)} pixels, got {tile}")

@@ -9,6 +9,7 @@ and labels fit each other even there: the new pair is less true, but it is align
 from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
+from cvcourse.losses._checks import check_integers
 from cvcourse.ops import warp, warp_is_inside
 from cvcourse.ops._checks import as_float
 from cvcourse.ops.warp import looked_up
@@ -36,8 +37,11 @@ def propagate(
     those of the nearest pixel, never mixed, and `ignore_index` beyond the border. Propagate farther
     by one composed flow (`compose_flows`), not frame by frame, which rounds again at each.
 
-    Raises ValueError for shapes that do not fit.
+    Raises ValueError for shapes that do not fit, or labels that are not integers.
     """
+    check_integers("labels", labels)
+    if labels.ndim != 3:
+        raise ValueError(f"labels: expected (batch, height, width), got {tuple(labels.shape)}")
     moved = warp(image, flow, padding="border")
     batch, height, width = labels.shape
     if flow.shape != (batch, 2, height, width):

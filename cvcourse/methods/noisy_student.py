@@ -15,9 +15,11 @@ from torch import Tensor
 from cvcourse.losses._checks import (
     check_embeddings,
     check_logits,
+    check_matrix,
     check_positive,
     check_range,
     check_same_shape,
+    check_values,
 )
 from cvcourse.losses._reduce import at_least_float32
 
@@ -46,10 +48,12 @@ def noisy_student_loss(
 
     **Conventions**: the mean of no pictures is 0. Half precision is computed in float32.
 
-    Raises ValueError for shapes that do not fit, a temperature not above 0, a negative ratio, or a
-    smoothing outside [0, 1].
+    Raises ValueError for shapes that do not fit, labels of no class (on the CPU), a temperature not
+    above 0, a negative ratio, or a smoothing outside [0, 1].
     """
+    check_matrix("logits", logits)
     check_embeddings(logits, labels)
+    check_values("labels", labels, logits.shape[1] - 1)
     check_logits("unlabelled_logits", unlabelled_logits)
     check_same_shape("teacher_logits", teacher_logits, "unlabelled_logits", unlabelled_logits)
     check_positive("temperature", temperature)

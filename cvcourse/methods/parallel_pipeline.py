@@ -76,11 +76,12 @@ def pipeline_schedule(costs: Sequence[float], units: Sequence[int] | None = None
     All units wait for the slowest: the period is its cost, and the latency as many periods as there
     are units. The work for one frame stays the same.
 
-    Raises ValueError for no or negative costs, or units that do not add up to all modules.
+    Raises ValueError for no costs, negative or infinite ones or nan, or units that do not add up to
+    all modules.
     """
     units = [1] * len(costs) if units is None else list(units)
-    if not costs or min(costs) < 0:
-        raise ValueError(f"costs: expected at least one, all >= 0, got {list(costs)}")
+    if not costs or not all(0 <= cost < float("inf") for cost in costs):
+        raise ValueError(f"costs: expected at least one, all >= 0 and finite, got {list(costs)}")
     if sum(units) != len(costs) or min(units) < 1:
         raise ValueError(f"units: expected to add up to {len(costs)} modules, got {units}")
     ends = [sum(units[: i + 1]) for i in range(len(units))]

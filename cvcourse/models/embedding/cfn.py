@@ -58,13 +58,21 @@ class ContextFreeNetwork(nn.Module):
         self.fc6 = nn.Sequential(nn.Linear(e * small * small, of_tile), nn.ReLU())
         self.fc7 = nn.Sequential(nn.Linear(tiles * of_tile, of_all), nn.ReLU())
         self.fc8 = nn.Linear(of_all, permutations)
+        self.puzzle = (tiles, 3, side, side)
 
     def embed(self, tiles: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch features"]:
+        self._check(tiles, self.puzzle[1:])
         return self.fc6(self.trunk(tiles).flatten(1))
 
     def forward(
         self, tiles: Float[Tensor, "batch tiles 3 side side"]
     ) -> Float[Tensor, "batch permutations"]:
-        check_tensor("tiles", tiles)
+        self._check(tiles, self.puzzle)
         each = self.embed(tiles.flatten(0, 1)).unflatten(0, tiles.shape[:2])
         return self.fc8(self.fc7(each.flatten(1)))
+
+    @staticmethod
+    def _check(tiles: Tensor, shape: tuple[int, ...]) -> None:
+        check_tensor("tiles", tiles)
+        if tiles.shape[1:] != shape:
+            raise ValueError(f"tiles must have shape (B, *{shape}), got {tuple(tiles.shape)}")

@@ -6,7 +6,7 @@ image ─ 4 × (conv 3×3, batch norm, ReLU, max pool 2) ─ max pool `last_pool
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_image_size
+from cvcourse.models._blocks import check_at_least, check_channels, check_image_size
 
 PUBLISHED_NAMES = {f"encoder.{i}": f"blocks.{i}" for i in range(4)}  # Sha-Lab/FEAT
 
@@ -38,6 +38,7 @@ class Conv4(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch in_channels height width"]
     ) -> Float[Tensor, "batch features"]:
+        check_channels("x", x, self.blocks[0][0].in_channels)
         check_image_size(x, 16 * self.pool.kernel_size)
         return self.pool(self.blocks(x)).flatten(1)
 

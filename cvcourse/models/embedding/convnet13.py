@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_image_size
+from cvcourse.models._blocks import check_at_least, check_channels, check_image_size
 
 
 class MeanOnlyLayer(nn.Module):
@@ -106,6 +106,7 @@ class ConvNet13(nn.Module):
 
     def features(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
         """The averages before the classifier."""
+        check_channels("x", x, 3)
         check_image_size(x, 12)
         if self.training and self.noise:
             x = x + self.noise * torch.randn_like(x)
@@ -120,6 +121,8 @@ class ConvNet13(nn.Module):
 
     @torch.no_grad()
     def init_from_data_(self, images: Float[Tensor, "batch 3 height width"]) -> "ConvNet13":
+        check_channels("images", images, 3)
+        check_image_size(images, 12)
         x = images
         for layer in self.convs:
             if isinstance(layer, MeanOnlyLayer):

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cvcourse.losses._checks import check_positive
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import check_ndim
 
 
 class FewShot(nn.Module):
@@ -84,7 +84,7 @@ class FewShot(nn.Module):
 
 def _check_episode(support: Tensor, queries: Tensor) -> None:
     for name, value in (("support", support), ("queries", queries)):
-        check_tensor(name, value)
+        check_ndim(name, value, "(batch, instances, ways, features)")
     if support.shape[2:] != queries.shape[2:]:
         raise ValueError(
             f"support and queries must agree in ways and features, got "

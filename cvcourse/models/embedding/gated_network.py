@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_image_size
+from cvcourse.models._blocks import check_at_least, check_channels, check_image_size
 from cvcourse.ops._checks import check_tensor
 
 
@@ -128,7 +128,7 @@ class GatedNetwork(nn.Module):
     def features(
         self, x: Float[Tensor, "batch channels height width"], task: int
     ) -> tuple[Float[Tensor, "batch features"], list[Float[Tensor, "batch _"]]]:
-        check_tensor("x", x)
+        check_channels("x", x, self.blocks[0].conv.in_channels)
         if not 0 <= task < len(self.heads):
             raise ValueError(f"task must be from 0 to {len(self.heads) - 1}, got {task}")
         check_image_size(x, 2 ** len(self.blocks))
@@ -165,9 +165,14 @@ class TaskClassifier(nn.Module):
         self.layers = nn.Sequential(
             nn.Flatten(), nn.Linear(tasks * features, hidden), nn.ReLU(), nn.Linear(hidden, tasks)
         )
+        self.shape = (tasks, features)
 
     def forward(
         self, features: Float[Tensor, "batch tasks features"]
     ) -> Float[Tensor, "batch tasks"]:
         check_tensor("features", features)
+        if features.shape[1:] != self.shape:
+            raise ValueError(
+                f"features must have shape (B, *{self.shape}), got {tuple(features.shape)}"
+            )
         return self.layers(features)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_image_size, norm_relu
+from cvcourse.models._blocks import check_at_least, check_channels, check_image_size, norm_relu
 
 
 class L3Trunk(nn.Module):
@@ -39,6 +39,7 @@ class L3Trunk(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch in_channels height width"]
     ) -> Float[Tensor, "batch features"]:
+        check_channels("x", x, self.layers[0].in_channels)
         check_image_size(x, 8)
         return self.layers(x)
 
@@ -75,4 +76,6 @@ class L3Net(nn.Module):
         images: Float[Tensor, "batch 3 height width"],
         spectrograms: Float[Tensor, "batch channels bins frames"],
     ) -> Float[Tensor, "batch 2"]:
+        check_channels("images", images, 3)
+        check_channels("spectrograms", spectrograms, self.audio.layers[0].in_channels)
         return self.fusion(torch.cat([self.vision(images), self.audio(spectrograms)], 1))

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 from cvcourse.ops._checks import check_tensor
 
 MEAN_COLOR = (123.68, 116.78, 103.94)  # of 0 to 255, taken from what the classifier sees
@@ -50,7 +50,7 @@ class PatchInpainter(nn.Module):
     def forward(
         self, patches: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 height width"]:
-        check_tensor("patches", patches)
+        check_channels("patches", patches, 3)
         if any(side % self.unit for side in patches.shape[2:]):
             raise ValueError(
                 f"patches must have sides that {self.unit} divides, got {tuple(patches.shape[2:])}"
@@ -84,6 +84,7 @@ class PatchPairDiscriminator(nn.Module):
         self.score = spectral_norm(nn.Linear(wide, 1))
 
     def forward(self, pairs: Float[Tensor, "batch 6 height width"]) -> Float[Tensor, " batch"]:
+        check_channels("pairs", pairs, 6)
         return self.score(self.layers(pairs).sum((2, 3)))[:, 0]
 
 

@@ -34,6 +34,10 @@ class SimCLRHead(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch dim"]:
         check_tensor("x", x)
+        if x.ndim != 2 or x.shape[1] != self.layers[0].in_features:
+            raise ValueError(
+                f"x must have shape (B, {self.layers[0].in_features}), got {tuple(x.shape)}"
+            )
         return self.layers(x)
 
 
@@ -90,7 +94,7 @@ class PIRLNetwork(nn.Module):
         self, images: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch dim"]:
         """f, of whole images."""
-        return self.image_head(self.trunk(images))
+        return self.image_head(self._features(images))
 
     def transformed(
         self, tiles: Float[Tensor, "batch tiles channels side side2"]
@@ -102,5 +106,11 @@ class PIRLNetwork(nn.Module):
                 f"tiles must be (batch, {self.tiles}, channels, height, width), "
                 f"got {tuple(tiles.shape)}"
             )
-        each = self.tile_head(self.trunk(tiles.flatten(0, 1)))  # (B * tiles, dim)
+        each = self.tile_head(self._features(tiles.flatten(0, 1)))  # (B * tiles, dim)
         return self.join(each.unflatten(0, tiles.shape[:2]).flatten(1))
+
+    def _features(self, images: Tensor) -> Tensor:
+        found, features = self.trunk(images), self.image_head.in_features
+        if found.shape != (len(images), features):
+            raise ValueError(f"trunk must give {(len(images), features)}, got {tuple(found.shape)}")
+        return found

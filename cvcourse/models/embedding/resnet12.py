@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_image_size, conv_norm_act
+from cvcourse.models._blocks import check_at_least, check_channels, check_image_size, conv_norm_act
 
 WIDTHS = (64, 160, 320, 640)
 PUBLISHED_NAMES = {  # Sha-Lab/FEAT
@@ -61,5 +61,6 @@ class ResNet12(nn.Module):
         self.blocks = nn.Sequential(*(_Block(a, b, dropout) for a, b in pairwise(ends)))
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch features"]:
+        check_channels("x", x, 3)
         check_image_size(x, 16)
         return self.blocks(x).mean((2, 3))

@@ -7,7 +7,7 @@ image ─ blocks of (conv 5×5 or 3×3, conv 1×1, conv 1×1), halved after the 
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, conv_norm_act
+from cvcourse.models._blocks import check_at_least, check_channels, conv_norm_act
 
 
 def published_names(blocks: int = 4) -> dict[str, str]:
@@ -66,6 +66,7 @@ class RotNet(nn.Module):
         return maps
 
     def forward(self, x: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
+        check_channels("x", x, 3)
         return self.classifier(self.blocks(x).mean((2, 3)))
 
 

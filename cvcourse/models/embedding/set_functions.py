@@ -59,7 +59,7 @@ class SetAttention(nn.Module):
     def forward(
         self, items: Float[Tensor, "batch items features"]
     ) -> Float[Tensor, "batch items features"]:
-        _check_sets(items)
+        _check_sets(items, self.query.in_features)
         attended = F.scaled_dot_product_attention(
             self.query(items),
             self.key(items),
@@ -89,7 +89,7 @@ class SetLSTM(nn.Module):
     def forward(
         self, items: Float[Tensor, "batch items features"]
     ) -> Float[Tensor, "batch items features"]:
-        _check_sets(items)
+        _check_sets(items, self.lstm.input_size)
         return items + self.lstm(items)[0]
 
 
@@ -116,7 +116,7 @@ class DeepSets(nn.Module):
     def forward(
         self, items: Float[Tensor, "batch items features"]
     ) -> Float[Tensor, "batch items features"]:
-        _check_sets(items)
+        _check_sets(items, self.of_others[0].in_features)
         others = 1 - torch.eye(items.shape[1], dtype=items.dtype, device=items.device)
         largest = (items[:, None] * others[..., None]).amax(2)  # (B, items, features)
         return items + self.of_both(torch.cat([items, self.of_others(largest)], 2))
@@ -148,7 +148,7 @@ class GraphConvolution(nn.Module):
         joined: Float[Tensor, "items items"] | None = None,
     ) -> Float[Tensor, "batch items features"]:
         """joined: 1 where two items are joined, 0 elsewhere; the diagonal counts as 1."""
-        _check_sets(items)
+        _check_sets(items, self.layers[0].in_features)
         count = items.shape[1]
         if joined is None:
             joined = items.new_ones(count, count)
@@ -159,7 +159,7 @@ class GraphConvolution(nn.Module):
         return items + adjacency @ second(hidden)
 
 
-def _check_sets(items: Tensor) -> None:
+def _check_sets(items: Tensor, features: int) -> None:
     check_tensor("items", items)
-    if items.ndim != 3:
-        raise ValueError(f"items must have shape (B, items, features), got {tuple(items.shape)}")
+    if items.ndim != 3 or items.shape[2] != features:
+        raise ValueError(f"items must have shape (B, items, {features}), got {tuple(items.shape)}")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 from cvcourse.ops._checks import check_tensor
 
 MEAN_COLOR = (123.68, 116.78, 103.94)  # of 0 to 255, taken from what the discriminator sees
@@ -51,7 +51,7 @@ class ArtifactAutoencoder(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch 3 height width"]:
-        check_tensor("images", images)
+        check_channels("images", images, 3)
         unit = 2 ** (len(self.widths) - 1)
         if any(side % unit for side in images.shape[2:]):
             raise ValueError(

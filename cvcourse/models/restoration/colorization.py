@@ -6,7 +6,7 @@ L ─ three stages to 1/8 ─ two of dilated convolutions ─ two more ─ up to
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 
 PUBLISHED_NAMES = {  # richzhang/colorization, eccv16; its fixed decoding is `annealed_mean`'s work
     **{f"model{i + 1}": f"stages.{i}" for i in range(8)},
@@ -46,6 +46,7 @@ class ColorizationNet(nn.Module):
     def forward(
         self, lightness: Float[Tensor, "batch 1 height width"]
     ) -> Float[Tensor, "batch bins quarter_height quarter_width"]:
+        check_channels("lightness", lightness, 1)
         height, width = lightness.shape[2:]
         if height % 8 or width % 8:
             raise ValueError(f"sides must be multiples of 8, got {height} x {width}")

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_power_of_two
+from cvcourse.models._blocks import check_at_least, check_channels, check_power_of_two
 from cvcourse.ops._checks import check_tensor
 
 
@@ -51,10 +51,7 @@ class ContextEncoder(nn.Module):
     def forward(
         self, images: Float[Tensor, "batch 3 side side"]
     ) -> Float[Tensor, "batch 3 half half"]:
-        if images.shape[2:] != (self.side, self.side):
-            raise ValueError(
-                f"images must be {self.side} x {self.side} pixels, got {tuple(images.shape[2:])}"
-            )
+        _check("images", images, self.side)
         return self.decoder(self.encoder(images))
 
 
@@ -79,9 +76,17 @@ class HoleDiscriminator(nn.Module):
             layers += [conv, nn.BatchNorm2d(2 * channels), nn.LeakyReLU(0.2)]
             channels *= 2
         self.layers = nn.Sequential(*layers, nn.Conv2d(channels, 1, 4))
+        self.side = side
 
     def forward(self, filling: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, " batch"]:
+        _check("filling", filling, self.side)
         return self.layers(filling).flatten()
+
+
+def _check(name: str, images: Tensor, side: int) -> None:
+    check_channels(name, images, 3)
+    if images.shape[2:] != (side, side):
+        raise ValueError(f"{name} must be {side} x {side} pixels, got {tuple(images.shape[2:])}")
 
 
 class ChannelwiseLinear(nn.Module):

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.models.video.resnet3d import check_video
 from cvcourse.ops._checks import check_choice
 
 BORDERS = ("zeros", "replicate")
@@ -49,11 +50,7 @@ class VideoConv3d(nn.Conv3d):
     def forward(
         self, x: Float[Tensor, "batch in_channels time height width"]
     ) -> Float[Tensor, "batch out_channels new_time new_height new_width"]:
-        if x.ndim != 5 or not x.shape[2]:
-            raise ValueError(
-                "x: expected (batch, channels, time, height, width) of at least one frame, "
-                f"got {tuple(x.shape)}"
-            )
+        check_video(x, self.in_channels)
         mode = "constant" if self.border == "zeros" else self.border
         return super().forward(F.pad(x, (0, 0, 0, 0, *self.time_padding), mode=mode))
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import check_floating
 
 
 class BasicBlock3d(nn.Module):
@@ -95,7 +95,7 @@ def r3d_18(num_classes: int = 400) -> ResNet3d:
 
 
 def check_video(x: Tensor, channels: int = 3) -> None:
-    check_tensor("x", x)
+    check_floating("x", x)
     if x.ndim != 5 or x.shape[1] != channels or not x.shape[2]:
         raise ValueError(
             f"x: expected (batch, {channels}, time, height, width) of at least one frame, "

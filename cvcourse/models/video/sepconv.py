@@ -13,8 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 from cvcourse.ops import separable_convolution
+from cvcourse.ops._checks import check_floating
 
 _LAYERS = {
     **{f"Conv{i + 1}": f"encoder.{i}" for i in range(5)},
@@ -109,10 +110,9 @@ def pad_to_multiple(
 
 
 def check_frames(first: Tensor, second: Tensor, channels: int) -> None:
-    if first.ndim != 4 or first.shape[1] != channels:
-        raise ValueError(
-            f"first: expected (batch, {channels}, height, width), got {tuple(first.shape)}"
-        )
+    check_channels("first", first, channels)
+    check_floating("first", first)
+    check_floating("second", second)
     if second.shape != first.shape:
         raise ValueError(
             f"second: expected the shape of first, {tuple(first.shape)}, got {tuple(second.shape)}"
