@@ -38,6 +38,20 @@ def test_naive_loop(dimension):
     torch.testing.assert_close(got, want, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "case", oracle.cases("sphere_distance_density", "less_supervision/cases.json")
+)
+def test_weights_are_the_inverse_of_the_density_of_distances(case):
+    """One anchor, and a negative at each of the oracle's distances from it."""
+    d, density = case["inputs"]["d"], case["expected"]["value"]
+    x = torch.zeros(len(d) + 1, case["params"]["dim"], dtype=torch.float64)
+    x[0, 0], x[1:, 0] = 1, 1 - d.square() / 2
+    x[1:, 1] = (1 - x[1:, 0].square()).sqrt()
+    got = distance_weights(x, torch.arange(len(x)), cutoff=0.01, nonzero_loss_cutoff=2.0)[0, 1:]
+    want = -density.log()
+    torch.testing.assert_close(got.log(), want - want.logsumexp(0), rtol=1e-8, atol=1e-8)
+
+
 def test_drawn_as_often_as_the_weights_say():
     x, labels = torch.randn(12, 4), torch.arange(12) // 3
     weights = distance_weights(x, labels)
