@@ -24,8 +24,10 @@ class MoCo(nn.Module):
     """Two views (batch, ...) of each image to logits (batch, 1 + queue), whose class is always 0.
 
     `F.cross_entropy(logits, zeros)` of them is InfoNCE. Names are the authors' (`encoder_q`,
-    `encoder_k`, `queue`, `queue_ptr`), so that `load_pretrained` reads their files, and all state
-    is in the `state_dict`: training goes on from a checkpoint as if it had not stopped.
+    `encoder_k`, `queue`, `queue_ptr`), so that `load_pretrained` reads checkpoints of their
+    training, and all state is in the `state_dict`: training goes on as if it had not stopped. The
+    files that they released hold the query encoder alone: those go into the encoder,
+    `MoCo(load_pretrained(moco_resnet50(), file))`.
 
     Args:
         encoder: to embeddings (batch, dim), which need not be of length 1; a copy becomes the key

@@ -45,7 +45,8 @@ def moco_resnet50(dim: int = 128, *, version: int = 2) -> ResNet:
     """ResNet-50 that ends in MoCo's head: 23,770,304 parameters in v1, 27,966,656 in v2.
 
     v1 has a linear layer, v2 a hidden layer of 2,048 before it; names are those of the authors'
-    `encoder_q`. For `cvcourse.methods.MoCo`, whose `load_pretrained` reads their files.
+    `encoder_q`, which is all that their released files hold: `load_pretrained` reads them into
+    this. For `cvcourse.methods.MoCo`.
     """
     check_at_least("dim", dim)
     if version not in (1, 2):

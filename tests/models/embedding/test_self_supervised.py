@@ -95,6 +95,18 @@ def test_a_published_file_of_moco(tmp_path):
     assert names == ["0.weight", "0.bias", "2.weight", "2.bias"]
 
 
+def test_the_released_file_of_moco_is_its_query_encoder(tmp_path):
+    """Cleaned up for transfer: without key encoder and queue (facebookresearch/moco#27)."""
+    encoder, other = nn.Linear(4, 3), nn.Linear(4, 3)
+    theirs = {f"module.encoder_q.{name}": value for name, value in other.state_dict().items()}
+    torch.save({"epoch": 200, "arch": "resnet50", "state_dict": theirs}, tmp_path / "v2.pth.tar")
+    with pytest.warns(UserWarning, match="without module. and encoder_q."):
+        moco = MoCo(load_pretrained(encoder, tmp_path / "v2.pth.tar"), 3, queue=6)
+    for ours in (moco.encoder_q, moco.encoder_k):
+        assert torch.equal(ours.weight, other.weight)
+        assert torch.equal(ours.bias, other.bias)
+
+
 def test_simclr_head_by_hand():
     head = SimCLRHead(4, 6, 3).double()
     x = torch.randn(5, 4).double()
