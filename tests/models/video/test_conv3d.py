@@ -64,5 +64,5 @@ def test_bad_input():
         VideoConv3d(1, 1, border="same")
     with pytest.raises(ValueError, match="of at least one frame"):
         VideoConv3d(1, 1)(torch.rand(1, 1, 0, 5, 5))
-    with pytest.raises(ValueError, match=r"x: expected \(batch, channels, time"):
+    with pytest.raises(ValueError, match=r"x: expected \(batch, 1, time"):
         VideoConv3d(1, 1)(torch.rand(1, 1, 5, 5))
