@@ -94,17 +94,20 @@ def init_convolutions(module: nn.Module, std: float = 0.01) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+_LEAVES = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+
+
 def accept_old_names(module: nn.Module, renames: Mapping[str, str]) -> None:
     """Let `module.load_state_dict` read checkpoints written before its layers were renamed.
 
-    `renames` maps old to new names of layers, relative to `module`; weights and biases follow.
+    `renames` maps old to new names of layers, relative to `module`; all that they hold follows.
     """
     module.register_load_state_dict_pre_hook(partial(_rename_keys, renames))
 
 
 def _rename_keys(renames, module, state_dict, prefix, *_) -> None:
     for old, new in renames.items():
-        for leaf in ("weight", "bias"):
+        for leaf in _LEAVES:
             if f"{prefix}{old}.{leaf}" in state_dict:
                 state_dict[f"{prefix}{new}.{leaf}"] = state_dict.pop(f"{prefix}{old}.{leaf}")
 

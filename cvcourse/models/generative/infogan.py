@@ -13,7 +13,7 @@ from typing import NamedTuple
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import accept_old_names, check_at_least
 
 
 class InfoGANOutput(NamedTuple):
@@ -127,19 +127,20 @@ class InfoGANDiscriminator(nn.Module):
             nn.LeakyReLU(slope, inplace=True),
         )
         self.score = nn.Linear(wide, 1)
-        self.code = nn.Sequential(
+        self.of_code = nn.Sequential(
             nn.Linear(wide, head),
             nn.BatchNorm1d(head),
             nn.LeakyReLU(slope, inplace=True),
             nn.Linear(head, sum(self.codes)),
         )
+        accept_old_names(self, {f"code.{i}": f"of_code.{i}" for i in range(4)})
         self.apply(_init)
 
     def forward(self, images: Float[Tensor, "batch channels side side"]) -> InfoGANOutput:
         if tuple(images.shape[1:]) != self.shape:
             raise ValueError(f"images: expected each of {self.shape}, got {tuple(images.shape)}")
         features = self.trunk(images)
-        codes = self.code(features).split(self.codes, 1)
+        codes = self.of_code(features).split(self.codes, 1)
         return InfoGANOutput(self.score(features)[:, 0], *codes)
 
 

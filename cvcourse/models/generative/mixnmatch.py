@@ -17,7 +17,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_channels, check_power_of_two
+from cvcourse.models._blocks import (
+    accept_old_names,
+    check_at_least,
+    check_channels,
+    check_power_of_two,
+)
 from cvcourse.models.generative.finegan import (
     FACTORS,
     Codes,
@@ -47,7 +52,7 @@ def _encoder_names() -> dict[str, str]:
 PUBLISHED_NAMES = _encoder_names()
 CRITIC_NAMES = {
     **{f"image_layer.{i}.model.0": f"image.{2 * i}" for i in range(6)},
-    **{f"code_layer.{i}.model.0": f"code.{3 * i}" for i in range(3)},
+    **{f"code_layer.{i}.model.0": f"of_code.{3 * i}" for i in range(3)},
     "joint.0.model.0": "joint.0",
     "joint.1.model.0": "joint.2",
 }
@@ -147,10 +152,11 @@ class PairCritic(nn.Module):
         widths, layers = (numbers, hidden, hidden, hidden), []
         for i, std in enumerate(noise):
             layers += [nn.Linear(widths[i], widths[i + 1]), nn.LeakyReLU(0.2), _Noise(std)]
-        self.code = nn.Sequential(*layers)
+        self.of_code = nn.Sequential(*layers)
         self.joint = nn.Sequential(
             nn.Linear(2 * hidden, 2 * hidden), nn.LeakyReLU(0.2), nn.Linear(2 * hidden, 1)
         )
+        accept_old_names(self, {f"code.{3 * i}": f"of_code.{3 * i}" for i in range(3)})
 
     def forward(
         self, x: Float[Tensor, "batch 3 side side"], code: Float[Tensor, "batch numbers"]
@@ -160,7 +166,7 @@ class PairCritic(nn.Module):
         if code.shape != (len(x), self.numbers):
             expected = (len(x), self.numbers)
             raise ValueError(f"code: expected {expected}, got {tuple(code.shape)}")
-        both = torch.cat([self.image(x).flatten(1), self.code(code)], 1)
+        both = torch.cat([self.image(x).flatten(1), self.of_code(code)], 1)
         return self.joint(both).flatten()
 
 

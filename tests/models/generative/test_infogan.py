@@ -14,7 +14,7 @@ def test_sizes():
     assert parameter_count(generator) == 6_652_481
     assert parameter_count(discriminator.trunk) == 6_558_144
     assert parameter_count(discriminator.trunk) + parameter_count(discriminator.score) == 6_559_169
-    assert parameter_count(discriminator.code) == 133_262
+    assert parameter_count(discriminator.of_code) == 133_262
 
 
 def test_shapes_at_paper_scale():
