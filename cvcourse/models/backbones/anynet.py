@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least, conv_norm_act
 from cvcourse.models.backbones.efficientnet import SqueezeExcitation
+from cvcourse.ops._checks import check_rgb
 
 Norm = Callable[[int], nn.Module]
 
@@ -215,6 +216,7 @@ class AnyNet(nn.Module):
         self, x: Float[Tensor, "batch 3 height width"]
     ) -> list[Float[Tensor, "batch _ _ _"]]:
         """The maps after each stage."""
+        check_rgb("x", x)
         x, maps = self.stem(x), []
         for stage in self.trunk_output:
             x = stage(x)

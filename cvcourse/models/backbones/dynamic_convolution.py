@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_channels
 from cvcourse.models.backbones.mobilenet_v2 import MobileNetV2
-from cvcourse.ops._checks import check_positive, check_tensor, pair
+from cvcourse.ops._checks import check_positive, pair
 
 
 class KernelAttention(nn.Module):
@@ -86,7 +86,8 @@ class DynamicConv2d(nn.Module):
         size = pair("kernel_size", kernel_size)
         self.stride, self.dilation = pair("stride", stride), pair("dilation", dilation)
         self.padding, self.groups = pair("padding", padding, 0), groups
-        self.out_channels, self.temperature = out_channels, temperature
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.temperature = temperature
         self.weight = nn.Parameter(torch.empty(kernels, out_channels, in_channels // groups, *size))
         self.bias = nn.Parameter(torch.zeros(kernels, out_channels)) if bias else None
         for kernel in self.weight:
@@ -96,7 +97,7 @@ class DynamicConv2d(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch in_channels height width"]
     ) -> Float[Tensor, "batch out_channels new_height new_width"]:
-        check_tensor("x", x)
+        check_channels("x", x, self.in_channels)
         batch = len(x)
         mix = self.attention(x, self.temperature)  # (B, K)
         weight = torch.einsum("bk,koihw->boihw", mix, self.weight)  # (B, O, I / groups, h, w)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cvcourse.models._blocks import LSTM, check_at_least
 from cvcourse.models.backbones.resnet import ResNetFeatures
-from cvcourse.ops._checks import check_ndim
+from cvcourse.ops._checks import check_ndim, check_rgb
 
 
 class Captioner(nn.Module):
@@ -63,7 +63,6 @@ class Captioner(nn.Module):
         self, images: Float[Tensor, "batch 3 height width"], captions: Int[Tensor, "batch words"]
     ) -> Float[Tensor, "batch words_to_tell vocabulary"]:
         """Logits of `captions[:, 1:]`, each from the picture and the words before it."""
-        check_ndim("images", images, "(batch, channels, height, width)")
         check_ndim("captions", captions, "(batch, words)")
         if captions.shape[1] < 2:
             raise ValueError(f"captions: expected two words or more, got {captions.shape[1]}")
@@ -89,6 +88,7 @@ class Captioner(nn.Module):
 
     def _seen(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The LSTM's state after the picture."""
+        check_rgb("images", images)
         features = self.trunk(images)[-1].mean((2, 3))
         return self.lstm(self.dropout(self.picture(features))[:, None])[1]
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least, norm_relu
 from cvcourse.models.backbones.resnet import ResNetFeatures
-from cvcourse.ops._checks import as_float, check_floating, check_ndim, check_positive
+from cvcourse.ops._checks import as_float, check_floating, check_ndim, check_positive, check_rgb
 
 
 class PoseNet(nn.Module):
@@ -52,6 +52,7 @@ class PoseNet(nn.Module):
     def forward(
         self, x: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch joints map_height map_width"]:
+        check_rgb("x", x)
         return self.heatmaps(self.up(self.trunk(x)[-1]))
 
 

@@ -19,7 +19,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from cvcourse.models._blocks import check_at_least
-from cvcourse.ops._checks import check_tensor
+from cvcourse.ops._checks import (
+    check_floating,
+    check_mask,
+    check_ndim,
+    check_same_length,
+    check_tensor,
+)
 
 EPS = 1e-12
 
@@ -230,8 +236,13 @@ class ViLBERT(nn.Module):
         tasks: Int[Tensor, " batch"] | None = None,
     ) -> Encoded:
         """Boxes are (x1, y1, x2, y2, share of the area), all in [0, 1]; masks are True where
-        something is. With tasks, the text has one token more, the task's, after the first."""
+        something is. With tasks, the text has one token more, the task's, after the first.
+
+        Raises ValueError for inputs of other shapes or dtypes, integer masks among them, for no
+        tokens or regions, more tokens than positions, and tasks where there are none or the
+        reverse."""
         self._check(tokens, regions, boxes, tasks)
+        self._check_rows(tokens, regions, token_mask, region_mask, segments, tasks)
         text, token_mask = self._embed(tokens, token_mask, segments, tasks)
         vision = self.dropout(self.vision_norm(self.regions(regions) + self.boxes(boxes)))
         text_mask = _additive(token_mask, text)
@@ -263,8 +274,11 @@ class ViLBERT(nn.Module):
         return self.dropout(self.text_norm(text)), mask
 
     def _check(self, tokens, regions, boxes, tasks) -> None:
-        for name, value in (("tokens", tokens), ("regions", regions), ("boxes", boxes)):
-            check_tensor(name, value)
+        check_ndim("tokens", tokens, "(batch, tokens)")
+        check_ndim("regions", regions, "(batch, regions, features)")
+        check_same_length("tokens", tokens, "regions", regions)
+        check_at_least("tokens", tokens.shape[1]), check_at_least("regions", regions.shape[1])
+        check_floating("regions", regions), check_floating("boxes", boxes)
         if tokens.shape[1] > self.positions.num_embeddings:
             raise ValueError(
                 f"tokens: expected at most {self.positions.num_embeddings}, got {tokens.shape[1]}"
@@ -278,6 +292,22 @@ class ViLBERT(nn.Module):
         if (tasks is None) != (self.tasks is None):
             wanted = "none" if self.tasks is None else "one for each of the batch"
             raise ValueError(f"tasks: expected {wanted}, got {tasks}")
+
+    def _check_rows(self, tokens, regions, token_mask, region_mask, segments, tasks) -> None:
+        """What belongs to each token or region is as many, and of the dtype that it is read in."""
+        numbers = {"tokens": (tokens, 2), "segments": (segments, 2), "tasks": (tasks, 1)}
+        for name, (values, axes) in numbers.items():
+            if values is not None:
+                check_tensor(name, values)
+                if values.dtype not in (torch.int32, torch.int64):
+                    raise ValueError(f"{name} must be int32 or int64, got {values.dtype}")
+                if values.shape != tokens.shape[:axes]:
+                    wanted, got = tuple(tokens.shape[:axes]), tuple(values.shape)
+                    raise ValueError(f"{name} must have shape {wanted}, got {got}")
+        if token_mask is not None:
+            check_mask("token_mask", token_mask, tokens.shape)
+        if region_mask is not None:
+            check_mask("region_mask", region_mask, regions.shape[:2])
 
 
 def _check_streams(text, vision, co_width, co_heads, text_at, vision_at) -> None:
@@ -301,7 +331,6 @@ def _additive(mask: Tensor | None, x: Tensor) -> Tensor:
     """(B, 1, 1, length), 0 where something is, -10,000 where nothing is."""
     if mask is None:
         return x.new_zeros(len(x), 1, 1, x.shape[1])
-    check_tensor("mask", mask)
     return (~mask).to(x.dtype)[:, None, None] * -1e4
 
 

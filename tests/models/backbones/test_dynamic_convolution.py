@@ -157,6 +157,14 @@ def test_exports_and_compiles():
         (lambda: DynamicConv2d(4, 6, 3, kernels=0), "kernels: expected at least 1, got 0"),
         (lambda: DynamicConv2d(4, 6, 3, groups=4), "groups: expected a divisor of 4 and 6, got 4"),
         (lambda: DynamicConv2d(4, 6, 3, temperature=0), "temperature must be positive and finite"),
+        (
+            lambda: DynamicConv2d(4, 6, 3)(torch.rand(2, 3, 7, 9)),
+            r"x: expected \(batch, 4, height, width\), got \(2, 3, 7, 9\)",
+        ),
+        (
+            lambda: DynamicConv2d(4, 6, 3)(torch.rand(4, 7, 9)),
+            r"x: expected \(batch, 4, height, width\), got \(4, 7, 9\)",
+        ),
         (lambda: DynamicConv2d(4, 6, 0), "kernel_size must be one or two integers >= 1, got 0"),
         (
             lambda: set_temperature(nn.Linear(2, 2), 1.0),

@@ -233,6 +233,10 @@ def test_exports_and_compiles():
             lambda: AnyNet(3, depths=(0,), widths=(8,), group_widths=(4,)),
             r"depths: expected numbers above 0, got \[0\]",
         ),
+        (
+            lambda: RegNet(5, **SMALL)(torch.rand(2, 4, 33, 47)),
+            r"x must have shape \(B, 3, H, W\), got \(2, 4, 33, 47\)",
+        ),
         (partial(quantized_widths, 0, 8, 8.0, 2.0), "depth: expected at least 1, got 0"),
         (partial(quantized_widths, 4, 9, 8.0, 2.0), "w_0: expected a positive multiple of 8"),
         (partial(quantized_widths, 4, 8, -1.0, 2.0), "w_a: expected a slope of 0 or more"),

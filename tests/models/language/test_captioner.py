@@ -108,6 +108,11 @@ def test_it_learns_two_pictures_by_heart():
             lambda: small()(torch.rand(1, 3, 32, 32), torch.ones(1, 1).long()),
             "captions: expected two words or more, got 1",
         ),
+        (
+            lambda: small()(torch.rand(1, 4, 32, 32), torch.ones(1, 2).long()),
+            r"images must have shape \(B, 3, H, W\), got \(1, 4, 32, 32\)",
+        ),
+        (lambda: small().generate(torch.rand(3, 32, 32)), r"images must have shape \(B, 3, H, W\)"),
         (lambda: small().generate(torch.rand(1, 3, 32, 32), beam=0), "beam: expected at least 1"),
     ],
 )

@@ -85,6 +85,10 @@ def test_size_of_the_paper():
     [
         (lambda: PoseNet(0), "joints: expected at least 1, got 0"),
         (
+            lambda: PoseNet()(torch.rand(1, 4, 32, 32)),
+            r"x must have shape \(B, 3, H, W\), got \(1, 4, 32, 32\)",
+        ),
+        (
             lambda: joint_heatmaps(torch.zeros(3, 2), torch.ones(3).bool(), (4, 4)),
             r"joints must have shape \(batch, joints, 2\), got \(3, 2\)",
         ),

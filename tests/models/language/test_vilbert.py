@@ -188,6 +188,30 @@ def test_exports():
 
 
 @pytest.mark.as_user
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
+@pytest.mark.parametrize("name", ["token_mask", "region_mask"])
+@pytest.mark.parametrize("net", [small, lambda: twelve()], ids=["ViLBERT", "TwelveInOne"])
+def test_masks_of_ones_and_zeros_are_refused_not_misread(net, name, dtype):
+    """BERT's masks are integers, in which ~1 is -2: real regions would score +20,000."""
+    net, mask = net(), torch.ones(2, 5 if name == "token_mask" else 4)
+    tasks = {} if isinstance(net, ViLBERT) else {"tasks": torch.tensor([0, 2])}
+    with pytest.raises(ValueError, match=rf"{name} must be bool of shape \(2, \d\), got {dtype}"):
+        net(*inputs(), **tasks, **{name: mask.to(dtype)})
+
+
+ONES = torch.ones(2, 5, dtype=torch.int64)
+
+
+def given(**changed):
+    tokens, regions, boxes = inputs()
+    return small()(**{"tokens": tokens, "regions": regions, "boxes": boxes, **changed})
+
+
+def twelve() -> TwelveInOne:
+    return TwelveInOne(answers=6, answers_gqa=4, region_classes=9, trunk=small(3))
+
+
+@pytest.mark.as_user
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -209,6 +233,33 @@ def test_exports():
             r"boxes: expected \(1, 2, 5\), got \(1, 2, 4\)",
         ),
         (lambda: small(2)(*inputs()), "tasks: expected one for each of the batch, got None"),
+        (lambda: given(tokens=ONES[0]), r"tokens must have shape \(batch, tokens\), got \(5,\)"),
+        (lambda: given(tokens=ONES[:1]), "tokens and regions must have the same length, got 1 and"),
+        (lambda: given(tokens=ONES[:, :0]), "tokens: expected at least 1, got 0"),
+        (lambda: given(tokens=ONES.float()), "tokens must be int32 or int64, got torch.float32"),
+        (lambda: given(regions=torch.rand(4, 7)), r"regions must have shape \(batch, regions, f"),
+        (lambda: given(regions=torch.rand(2, 0, 7)), "regions: expected at least 1, got 0"),
+        (lambda: given(boxes=torch.ones(2, 4, 5).long()), "boxes must be floating point, got torc"),
+        (
+            lambda: given(segments=ONES[:, 1:]),
+            r"segments must have shape \(2, 5\), got \(2, 4\)",
+        ),
+        (
+            lambda: given(token_mask=torch.ones(2, 4).bool()),
+            r"token_mask must be bool of shape \(2, 5\), got torch.bool \(2, 4\)",
+        ),
+        (
+            lambda: given(region_mask=torch.ones(1, 4).bool()),
+            r"region_mask must be bool of shape \(2, 4\), got torch.bool \(1, 4\)",
+        ),
+        (
+            lambda: twelve()(*inputs(), torch.tensor([1])),
+            r"tasks must have shape \(2,\), got \(1,\)",
+        ),
+        (
+            lambda: twelve()(*inputs(), torch.tensor([1.0, 2.0])),
+            "tasks must be int32 or int64, got torch.float32",
+        ),
     ],
 )
 def test_bad_input(make, message):
