@@ -16,7 +16,10 @@ from collections.abc import Callable
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from cvcourse.losses._checks import check_same_shape
+from cvcourse.losses._reduce import reduce_loss
 from cvcourse.methods.adversarial import forger_losses, judge_losses
+from cvcourse.ops._checks import as_float
 
 
 def latent_reciprocity_loss(
@@ -28,13 +31,17 @@ def latent_reciprocity_loss(
     """Mean squared distance of E(G(w)) from `target`, by default w, which is detached as a target.
 
     The picture is not: the generator, and what made w, get the gradient through it. With z as the
-    target it is the ablation that regresses to the latents before F.
+    target it is the ablation that regresses to the latents before F. Of an empty batch 0; at least
+    float32. Raises ValueError for a target, or codes that are read, of another shape than w.
     """
     target = w if target is None else target
     if target.shape != w.shape:
         raise ValueError(f"target: expected the shape of w, {tuple(w.shape)}, got "
                          f"{tuple(target.shape)}")  # fmt: skip
-    return nn.functional.mse_loss(encoder(generator(w)), target.detach())
+    read = encoder(generator(w))
+    check_same_shape("encoder(generator(w))", read, "w", w)
+    read, target = as_float(read, target.detach())
+    return reduce_loss((read - target).square(), "mean")
 
 
 def alae_judge_losses(

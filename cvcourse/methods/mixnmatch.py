@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cvcourse.losses import non_saturating_gan_loss, wasserstein_gan_loss
 from cvcourse.losses._checks import check_same_shape
+from cvcourse.losses._reduce import reduce_loss
 from cvcourse.ops._checks import as_float, check_boxes, check_floating, check_same_length
 
 Four = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -143,14 +144,18 @@ def encoder_loss(
         predicted: latents, and logits of the others.
         codes: what the pictures were made of, drawn freely.
 
+    Means over the batch, of an empty one 0; at least float32.
+
     Raises ValueError for another number of codes or weights, or another shape.
     """
     for name, values in (("predicted", predicted), ("codes", codes), ("weights", weights)):
         check_same_length(name, values, "the factors", CODE_WEIGHTS)
     for i, (x, y) in enumerate(zip(predicted, codes, strict=True)):
         check_same_shape(f"codes[{i}]", y, f"predicted[{i}]", x)
-    parts = [(predicted[0] - codes[0]).abs().mean()]
-    parts += [F.cross_entropy(x, y) for x, y in zip(predicted[1:], codes[1:], strict=True)]
+    pairs = [as_float(x, y) for x, y in zip(predicted, codes, strict=True)]
+    each = [(pairs[0][0] - pairs[0][1]).abs()]
+    each += [F.cross_entropy(x, y, reduction="none") for x, y in pairs[1:]]
+    parts = [reduce_loss(part, "mean") for part in each]
     return torch.stack([w * part for w, part in zip(weights, parts, strict=True)]).sum()
 
 

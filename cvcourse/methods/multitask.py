@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from cvcourse.ops._checks import check_tensor
+from cvcourse.losses._checks import check_integers, check_logits, check_matrix, check_same_shape
+from cvcourse.losses._reduce import at_least_float32, reduce_loss
+from cvcourse.ops._checks import check_mask, check_ndim, check_tensor
 
 
 class StopAndGo:
@@ -90,8 +92,16 @@ def round_robin(
 def answer_loss(
     logits: Float[Tensor, "batch answers"], scores: Float[Tensor, "batch answers"]
 ) -> Float[Tensor, ""]:
-    """Binary cross-entropy of soft scores in [0, 1], mean over the batch, *sum* over answers."""
-    return F.binary_cross_entropy_with_logits(logits, scores) * logits.shape[1]
+    """Binary cross-entropy of soft scores in [0, 1], mean over the batch, *sum* over answers.
+
+    Of an empty batch 0; at least float32, as the sum of thousands of answers soon leaves float16.
+    Raises ValueError for other shapes and dtypes.
+    """
+    check_matrix("logits", logits)
+    check_same_shape("scores", scores, "logits", logits)
+    logits = at_least_float32(logits)
+    each = F.binary_cross_entropy_with_logits(logits, scores.to(logits.dtype), reduction="none")
+    return reduce_loss(each, "mean") * logits.shape[1]
 
 
 def region_targets(
@@ -105,8 +115,17 @@ def region_targets(
 def choice_loss(
     scores: Float[Tensor, "batch options"], which: Int[Tensor, " batch"]
 ) -> Float[Tensor, ""]:
-    """Retrieval: which of the options (the right pair and wrong ones) fits; softmax over them."""
-    return F.cross_entropy(scores, which)
+    """Retrieval: which of the options (the right pair and wrong ones) fits; softmax over them.
+
+    Mean over the batch, of an empty one 0; at least float32. Raises ValueError for other shapes and
+    dtypes.
+    """
+    check_ndim("scores", scores, "(batch, options)")
+    check_logits("scores", scores)
+    check_integers("which", which)
+    check_same_shape("which", which, "scores[:, 0]", scores[:, 0])
+    each = F.cross_entropy(at_least_float32(scores), which.long(), reduction="none")
+    return reduce_loss(each, "mean")
 
 
 def accuracy_of_regions(
@@ -116,9 +135,14 @@ def accuracy_of_regions(
     *,
     threshold: float = 0.5,
 ) -> float:
-    """The share of the batch whose best region overlaps what is meant by `threshold` or more."""
-    check_tensor("logits", logits)
+    """The share of the batch whose best region overlaps what is meant by `threshold` or more.
+
+    Of an empty batch nan. Raises ValueError for other shapes, or a mask that is not bool.
+    """
+    check_matrix("logits", logits)
+    check_same_shape("overlap", overlap, "logits", logits)
     if mask is not None:
+        check_mask("mask", mask, logits.shape)
         logits = logits.masked_fill(~mask, -torch.inf)
     best = overlap.gather(1, logits.argmax(1, keepdim=True))
     return (best >= threshold).double().mean().item()

@@ -122,6 +122,17 @@ def test_reciprocity():
     torch.testing.assert_close(latent_reciprocity_loss(encoder, generator, w, z), want)
 
 
+def test_reciprocity_of_nothing_and_of_halves():
+    w = torch.zeros(0, 3, requires_grad=True)
+    loss = latent_reciprocity_loss(nn.Identity(), lambda x: 2 * x, w)
+    assert loss == 0
+    assert torch.autograd.grad(loss, w)[0].shape == (0, 3)
+    w = 300 * torch.randn(4, 3).half()  # squares beyond float16's 65,504
+    want = nn.functional.mse_loss(2 * w.float(), w.float())
+    found = latent_reciprocity_loss(nn.Identity(), lambda x: 2 * x, w)
+    torch.testing.assert_close(found, want)
+
+
 def test_alae_judge_sees_r1_through_the_encoder():
     encoder, critic = nn.Linear(3, 2, bias=False), nn.Linear(2, 1, bias=False)
     x = torch.randn(5, 3)
@@ -220,3 +231,5 @@ def test_bad_input():
         mix_styles(torch.zeros(2, 5, 3), torch.zeros(2, 4, 3))
     with pytest.raises(ValueError, match="target: expected the shape of w"):
         latent_reciprocity_loss(nn.Identity(), nn.Identity(), torch.zeros(2, 3), torch.zeros(2, 1))
+    with pytest.raises(ValueError, match=r"encoder\(generator\(w\)\) must have the shape of w"):
+        latent_reciprocity_loss(lambda x: x[:, :1], nn.Identity(), torch.zeros(2, 3))

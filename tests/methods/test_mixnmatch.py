@@ -106,6 +106,22 @@ def test_encoder_loss_by_hand():
     torch.testing.assert_close(encoder_loss(logits, codes), want)
 
 
+def test_encoder_loss_of_nothing_and_of_halves():
+    codes = draw_factors(0, **COUNTS, generator=seeded())
+    logits = [torch.zeros_like(code, requires_grad=True) for code in codes]
+    loss = encoder_loss(logits, codes)
+    assert loss == 0
+    assert all(g.numel() == 0 for g in torch.autograd.grad(loss, logits))
+    codes = draw_factors(5, **COUNTS, generator=seeded())
+    halves = [3000 * torch.randn_like(code).half() for code in codes]  # × 10: beyond float16
+    wholes = [x.float() for x in halves]
+    want = 5 * F.l1_loss(wholes[0], codes[0]) + sum(
+        w * F.cross_entropy(x, c.argmax(1))
+        for w, x, c in zip((5, 10, 10), wholes[1:], codes[1:], strict=True)
+    )
+    torch.testing.assert_close(encoder_loss(halves, codes), want)
+
+
 def linear_critics(slopes):
     """Scores that are linear: slopes (a, b) of the picture's and of each code's sum."""
 

@@ -86,3 +86,53 @@ def test_bad_options(options, message):
 def test_controls_of_other_tasks_are_refused():
     with pytest.raises(ValueError, match=r"controls must be of a, got \['b'\]"):
         list(round_robin(["a"], 2, {"b": StopAndGo()}))
+
+
+def test_losses_of_an_empty_batch_are_0():
+    for loss, target in ((answer_loss, torch.zeros(0, 7)), (choice_loss, torch.zeros(0).long())):
+        logits = torch.zeros(0, 7, requires_grad=True)
+        assert loss(logits, target) == 0
+        assert torch.autograd.grad(loss(logits, target), logits)[0].shape == (0, 7)
+
+
+def test_losses_of_halves_are_computed_in_float32():
+    """As many answers as VQA has, each far off: their sum is more than float16 holds."""
+    logits, scores = 60 * torch.randn(2, 3129).half(), torch.rand(2, 3129).round().half()
+    full = F.binary_cross_entropy_with_logits(logits.float(), scores.float(), reduction="none")
+    expected = full.sum(1).mean()
+    assert not torch.isfinite(expected.half())
+    torch.testing.assert_close(answer_loss(logits, scores), expected)
+    which = torch.tensor([3, 5])
+    torch.testing.assert_close(choice_loss(logits, which), F.cross_entropy(logits.float(), which))
+
+
+@pytest.mark.as_user
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: answer_loss(torch.rand(2, 3), torch.rand(1, 3)),
+            r"scores must have the shape of logits, \(2, 3\), got \(1, 3\)",
+        ),
+        (lambda: answer_loss(torch.rand(3), torch.rand(3)), r"logits must have shape \(N, D\)"),
+        (
+            lambda: choice_loss(torch.rand(2, 3), torch.ones(3).long()),
+            r"which must have the shape of scores\[:, 0\], \(2,\), got \(3,\)",
+        ),
+        (
+            lambda: choice_loss(torch.rand(2, 3), torch.rand(2)),
+            "which must be integers, got torch.float32",
+        ),
+        (
+            lambda: accuracy_of_regions(torch.rand(2, 3), torch.rand(2, 4)),
+            "overlap must have the shape of logits",
+        ),
+        (
+            lambda: accuracy_of_regions(*torch.rand(2, 2, 3), torch.ones(2, 3).long()),
+            r"mask must be bool of shape \(2, 3\), got torch.int64",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

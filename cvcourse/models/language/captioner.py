@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from cvcourse.losses._checks import check_integers, check_logits
+from cvcourse.losses._reduce import at_least_float32, reduce_loss
 from cvcourse.models._blocks import LSTM, check_at_least
 from cvcourse.models.backbones.resnet import ResNetFeatures
 from cvcourse.ops._checks import check_ndim, check_rgb
@@ -121,5 +123,17 @@ def caption_loss(
     *,
     padding: int = 0,
 ) -> Float[Tensor, ""]:
-    """Cross-entropy of `captions[:, 1:]`, mean over the words that are no padding."""
-    return F.cross_entropy(logits.flatten(0, 1), captions[:, 1:].flatten(), ignore_index=padding)
+    """Cross-entropy of `captions[:, 1:]`, mean over the words that are no padding.
+
+    Without such words 0; at least float32. Raises ValueError for other shapes and dtypes.
+    """
+    check_ndim("logits", logits, "(batch, words to tell, vocabulary)")
+    check_logits("logits", logits.mT)
+    check_integers("captions", captions)
+    if captions.shape != (len(logits), logits.shape[1] + 1):
+        wanted = len(logits), logits.shape[1] + 1
+        raise ValueError(f"captions must have shape {wanted}, got {tuple(captions.shape)}")
+    told = captions[:, 1:].flatten().long()
+    options = {"ignore_index": padding, "reduction": "none"}
+    each = F.cross_entropy(at_least_float32(logits).flatten(0, 1), told, **options)
+    return reduce_loss(each, "mean", (told != padding).sum())

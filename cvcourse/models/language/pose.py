@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from cvcourse.losses._checks import check_same_shape
+from cvcourse.losses._reduce import reduce_loss
 from cvcourse.models._blocks import check_at_least, norm_relu
 from cvcourse.models.backbones.resnet import ResNetFeatures
 from cvcourse.ops._checks import as_float, check_floating, check_ndim, check_positive, check_rgb
@@ -136,9 +138,15 @@ def joint_loss(
 ) -> Float[Tensor, ""]:
     """Half the squared error, mean over all pixels, joints and pictures, weighted joints or not.
 
-    A joint of weight 0 counts as one without error.
+    A joint of weight 0 counts as one without error. Of nothing 0; at least float32.
+
+    Raises ValueError for a target of another shape, or weights that are not (batch, joints).
     """
+    check_ndim("heatmaps", heatmaps, "(batch, joints, height, width)")
+    check_same_shape("target", target, "heatmaps", heatmaps)
+    heatmaps, target = as_float(heatmaps, target)
     difference = heatmaps - target
     if weight is not None:
+        check_same_shape("weight", weight, "heatmaps[:, :, 0, 0]", heatmaps[:, :, 0, 0])
         difference = difference * weight[..., None, None]
-    return 0.5 * difference.square().mean()
+    return 0.5 * reduce_loss(difference.square(), "mean")

@@ -85,6 +85,21 @@ def test_loss_leaves_padding_out():
     torch.testing.assert_close(caption_loss(logits, captions), expected)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 9), (0, 3, 9), (2, 0, 9)])
+def test_loss_without_words_is_0(shape):
+    logits = torch.randn(shape, requires_grad=True)
+    loss = caption_loss(logits, torch.zeros(shape[0], shape[1] + 1, dtype=torch.int64))
+    [gradient] = torch.autograd.grad(loss, logits)
+    assert loss == 0
+    assert (gradient == 0).all()
+
+
+def test_loss_of_halves_is_computed_in_float32():
+    logits, captions = 20 * torch.randn(2, 3, 9), torch.randint(1, 9, (2, 4))
+    expected = F.cross_entropy(logits.half().float().mT, captions[:, 1:])
+    torch.testing.assert_close(caption_loss(logits.half(), captions), expected)
+
+
 def test_it_learns_two_pictures_by_heart():
     net = Captioner(9, trunk=Pixels(), width=10, dropout=0.0)
     images = torch.stack([torch.zeros(3, 2, 2), torch.ones(3, 2, 2)])
@@ -112,6 +127,15 @@ def test_it_learns_two_pictures_by_heart():
             lambda: small()(torch.rand(1, 4, 32, 32), torch.ones(1, 2).long()),
             r"images must have shape \(B, 3, H, W\), got \(1, 4, 32, 32\)",
         ),
+        (
+            lambda: caption_loss(torch.rand(2, 3, 9), torch.ones(2, 3).long()),
+            r"captions must have shape \(2, 4\), got \(2, 3\)",
+        ),
+        (
+            lambda: caption_loss(torch.rand(2, 3, 9), torch.ones(2, 4)),
+            "captions must be integers, got torch.float32",
+        ),
+        (lambda: caption_loss(torch.rand(6, 9), torch.ones(2, 4).long()), "logits must have shape"),
         (lambda: small().generate(torch.rand(3, 32, 32)), r"images must have shape \(B, 3, H, W\)"),
         (lambda: small().generate(torch.rand(1, 3, 32, 32), beam=0), "beam: expected at least 1"),
     ],

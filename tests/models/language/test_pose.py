@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from cvcourse.models import PoseNet, joint_heatmaps, joint_loss, read_joints
 from tests import oracle
@@ -38,6 +39,18 @@ def test_reading_and_loss_are_the_authors():
     assert joint_loss(made, target).item() == pytest.approx(
         float(want["loss_unweighted"]), abs=1e-6
     )
+
+
+def test_loss_of_nothing_is_0():
+    maps = torch.zeros(0, 3, 4, 5, requires_grad=True)
+    assert joint_loss(maps, maps.detach(), torch.zeros(0, 3)) == 0
+    assert torch.autograd.grad(joint_loss(maps, maps.detach()), maps)[0].shape == maps.shape
+
+
+def test_loss_of_halves_is_computed_in_float32():
+    maps, target = (300 * torch.randn(2, 3, 4, 5).half() for _ in range(2))
+    expected = F.mse_loss(maps.float(), target.float()) / 2  # squares beyond float16's 65,504
+    torch.testing.assert_close(joint_loss(maps, target), expected)
 
 
 def test_targets_by_a_loop():
@@ -95,6 +108,14 @@ def test_size_of_the_paper():
         (
             lambda: joint_heatmaps(torch.zeros(1, 3, 2), torch.ones(1, 3).bool(), (4, 4), sigma=0),
             "sigma must be positive and finite, got 0",
+        ),
+        (
+            lambda: joint_loss(torch.rand(2, 3, 4, 5), torch.rand(1, 3, 4, 5)),
+            r"target must have the shape of heatmaps, \(2, 3, 4, 5\), got \(1, 3, 4, 5\)",
+        ),
+        (
+            lambda: joint_loss(*torch.rand(2, 2, 3, 4, 5), torch.rand(2, 1)),
+            r"weight must have the shape of heatmaps\[:, :, 0, 0\], \(2, 3\), got \(2, 1\)",
         ),
         (lambda: read_joints(torch.zeros(1, 1, 4, 4).long()), "heatmaps must be floating point"),
     ],
