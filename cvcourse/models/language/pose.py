@@ -4,7 +4,7 @@
 
 A target is a Gaussian around the joint. A joint is read off where its map is largest, moved a
 quarter of a pixel towards the larger neighbour. This is the authors' SimpleBaseline
-(github.com/microsoft/human-pose-estimation.pytorch).
+(github.com/microsoft/human-pose-estimation.pytorch), whose names are `PUBLISHED_NAMES`.
 """
 
 from collections.abc import Sequence
@@ -150,3 +150,10 @@ def joint_loss(
         check_same_shape("weight", weight, "heatmaps[:, :, 0, 0]", heatmaps[:, :, 0, 0])
         difference = difference * weight[..., None, None]
     return 0.5 * reduce_loss(difference.square(), "mean")
+
+
+PUBLISHED_NAMES = {
+    **{name: f"trunk.{name}" for name in ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")},
+    "deconv_layers": "up",
+    "final_layer": "heatmaps",
+}

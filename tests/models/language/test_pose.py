@@ -5,7 +5,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cvcourse.models import PoseNet, joint_heatmaps, joint_loss, read_joints
+from cvcourse.models import (
+    PoseNet,
+    ResNetFeatures,
+    joint_heatmaps,
+    joint_loss,
+    read_joints,
+)
+from cvcourse.models.language import pose
+from cvcourse.models.pretrained import load_pretrained
 from tests import oracle
 from tests.models import golden
 
@@ -81,6 +89,77 @@ def test_the_quarter_goes_to_the_larger_neighbour_and_not_at_the_border():
     maps[0, 1, 3, 1], maps[0, 1, 3, 2] = 1.0, 0.5
     places, _ = read_joints(maps)
     assert places[0].tolist() == [[3.25, 2.75], [1.0, 3.0], [0.0, 0.0]]
+
+
+def published(width: int, joints: int) -> dict[str, torch.Tensor]:
+    """Names and shapes of the authors' `PoseResNet` with one bottleneck in each layer."""
+    weights = {}
+
+    def conv_norm(conv: str, norm: str, *shape: int, transposed: bool = False) -> None:
+        weights[f"{conv}.weight"] = torch.randn(shape) / (shape[2] * shape[1] ** 0.5)
+        channels = shape[1] if transposed else shape[0]
+        for leaf in ("weight", "running_var"):
+            weights[f"{norm}.{leaf}"] = 0.5 + torch.rand(channels)
+        for leaf in ("bias", "running_mean"):
+            weights[f"{norm}.{leaf}"] = torch.randn(channels)
+        weights[f"{norm}.num_batches_tracked"] = torch.tensor(7)
+
+    conv_norm("conv1", "bn1", width, 3, 7, 7)
+    seen = width
+    for i in range(4):
+        at, inner = f"layer{i + 1}.0", width * 2**i
+        conv_norm(f"{at}.conv1", f"{at}.bn1", inner, seen, 1, 1)
+        conv_norm(f"{at}.conv2", f"{at}.bn2", inner, inner, 3, 3)
+        conv_norm(f"{at}.conv3", f"{at}.bn3", 4 * inner, inner, 1, 1)
+        conv_norm(f"{at}.downsample.0", f"{at}.downsample.1", 4 * inner, seen, 1, 1)
+        seen = 4 * inner
+    for i in (0, 3, 6):
+        names = f"deconv_layers.{i}", f"deconv_layers.{i + 1}"
+        conv_norm(*names, seen, 6, 4, 4, transposed=True)
+        seen = 6
+    weights["final_layer.weight"] = torch.randn(joints, seen, 1, 1)
+    weights["final_layer.bias"] = torch.randn(joints)
+    return weights
+
+
+def authors(weights: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+    """lib/models/pose_resnet.py, by its names, layer after layer."""
+
+    def norm(name: str, x: torch.Tensor) -> torch.Tensor:
+        leaves = ("running_mean", "running_var", "weight", "bias")
+        return F.batch_norm(x, *(weights[f"{name}.{leaf}"] for leaf in leaves))
+
+    def conv(name: str, x: torch.Tensor, **options) -> torch.Tensor:
+        return F.conv2d(x, weights[f"{name}.weight"], **options)
+
+    x = F.max_pool2d(norm("bn1", conv("conv1", x, stride=2, padding=3)).relu(), 3, 2, 1)
+    for i in range(1, 5):
+        at, stride = f"layer{i}.0", 1 if i == 1 else 2
+        y = norm(f"{at}.bn1", conv(f"{at}.conv1", x)).relu()
+        y = norm(f"{at}.bn2", conv(f"{at}.conv2", y, stride=stride, padding=1)).relu()
+        y = norm(f"{at}.bn3", conv(f"{at}.conv3", y))
+        x = norm(f"{at}.downsample.1", conv(f"{at}.downsample.0", x, stride=stride)) + y
+        x = x.relu()
+    for i in (0, 3, 6):
+        kernel = weights[f"deconv_layers.{i}.weight"]
+        x = norm(
+            f"deconv_layers.{i + 1}", F.conv_transpose2d(x, kernel, stride=2, padding=1)
+        ).relu()
+    return conv("final_layer", x, bias=weights["final_layer.bias"])
+
+
+def test_published_weights_load_by_their_names(tmp_path):
+    weights = published(width=4, joints=5)
+    torch.save(weights, tmp_path / "pose_resnet.pth.tar")
+    trunk = ResNetFeatures(depths=(1, 1, 1, 1), width=4)
+    net = PoseNet(5, trunk=trunk, channels=(6, 6, 6)).eval()
+    load_pretrained(net, tmp_path / "pose_resnet.pth.tar", names=pose.PUBLISHED_NAMES)
+    images = torch.randn(2, 3, 64, 96)
+    weights = {name: value.double() for name, value in weights.items()}
+    with torch.no_grad():
+        found, want = net.double()(images.double()), authors(weights, images.double())
+    assert found.shape == (2, 5, 16, 24)
+    torch.testing.assert_close(found, want)
 
 
 def test_size_of_the_paper():
