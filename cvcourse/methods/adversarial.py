@@ -83,7 +83,7 @@ def draw_codes(
 
     Returns (latents, codes): latents (B, noise + categories + continuous), with the category as a
     one-hot vector, for the generator; and the codes alone, categories (B,) and numbers (B, K), for
-    `information_losses`.
+    `information_losses`. They are on `device`; by default where `generator` is.
     """
     for name, value, least in (
         ("batch", batch, 0), ("noise", noise, 0), ("categories", categories, 1),
@@ -91,6 +91,8 @@ def draw_codes(
     ):  # fmt: skip
         if value < least:
             raise ValueError(f"{name}: expected {least} or more, got {value}")
+    if device is None and generator is not None:
+        device = generator.device  # whatever PyTorch's default is
     options = {"generator": generator, "device": device}
     z = 2 * torch.rand(batch, noise, **options) - 1
     category = torch.randint(categories, (batch,), **options)

@@ -112,6 +112,16 @@ def _rename_keys(renames, module, state_dict, prefix, *_) -> None:
                 state_dict[f"{prefix}{new}.{leaf}"] = state_dict.pop(f"{prefix}{old}.{leaf}")
 
 
+class InstanceNorm(nn.InstanceNorm2d):
+    """With weights, which PyTorch's does not apply to an empty batch."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) if len(x) else x
+
+
 def check_at_least(name: str, value: int, least: int = 1) -> None:
     if value < least:
         raise ValueError(f"{name}: expected at least {least}, got {value}")

@@ -80,6 +80,16 @@ def test_codes():
     assert torch.equal(latents, again)
 
 
+def test_codes_are_where_their_generator_is():
+    seeded = torch.Generator("cpu")
+    want, _ = draw_codes(3, generator=seeded.manual_seed(0))
+    with torch.device("meta"):
+        got, (category, numbers) = draw_codes(3, generator=seeded.manual_seed(0))
+        assert draw_codes(3)[0].is_meta
+    assert torch.equal(got, want)
+    assert category.device.type == numbers.device.type == "cpu"
+
+
 def test_information_by_hand():
     codes = (torch.tensor([0, 1]), torch.tensor([[0.5], [-1.0]]))
     parts = information_losses(torch.zeros(2, 4), codes[1].clone(), codes, continuous_weight=2.0)

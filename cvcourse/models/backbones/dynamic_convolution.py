@@ -99,6 +99,9 @@ class DynamicConv2d(nn.Module):
     ) -> Float[Tensor, "batch out_channels new_height new_width"]:
         check_channels("x", x, self.in_channels)
         batch = len(x)
+        where = self.stride, self.padding, self.dilation
+        if not batch:  # no picture's kernel: any gives the shape
+            return F.conv2d(x, self.weight[0], None, *where, self.groups)
         mix = self.attention(x, self.temperature)  # (B, K)
         weight = torch.einsum("bk,koihw->boihw", mix, self.weight)  # (B, O, I / groups, h, w)
         # one convolution in B * groups groups: the pictures side by side as channels
@@ -106,13 +109,21 @@ class DynamicConv2d(nn.Module):
             x.reshape(1, -1, *x.shape[2:]),
             weight.flatten(0, 1),
             None,
-            self.stride,
-            self.padding,
-            self.dilation,
+            *where,
             batch * self.groups,
         )
         out = out.view(batch, self.out_channels, *out.shape[2:])
         return out if self.bias is None else out + (mix @ self.bias)[:, :, None, None]
+
+    def _apply(self, fn, recurse=True):
+        """`to(memory_format=torch.channels_last)` would take five axes for a volume's."""
+
+        def as_four(tensor: Tensor) -> Tensor:
+            if tensor.ndim != 5:
+                return fn(tensor)
+            return fn(tensor.flatten(0, 1)).unflatten(0, tensor.shape[:2])
+
+        return super()._apply(as_four, recurse)
 
 
 def set_temperature(model: nn.Module, temperature: float) -> None:

@@ -311,13 +311,15 @@ class _DecodeBlock(nn.Module):
 def _taken_out(x: Tensor) -> tuple[Tensor, Tensor]:
     """Maps without their mean and deviation, and these (batch, 2 · channels)."""
     mean = x.mean((2, 3))
-    deviation = (x - mean[:, :, None, None]).square().mean((2, 3)).sqrt()
+    variance = (x - mean[:, :, None, None]).square().mean((2, 3))
+    some = variance > 0  # the root's slope at 0 is no number
+    deviation = torch.where(some, variance.where(some, 1).sqrt(), 0)
     return F.instance_norm(x), torch.cat([mean, deviation], 1)
 
 
 def _restyled(x: Tensor, style: Tensor) -> Tensor:
     """AdaIN: normalised maps times 1 + the first half of `style`, plus the second."""
-    scale, shift = style.view(len(style), 2, -1, 1, 1).unbind(1)
+    scale, shift = style[:, :, None, None].chunk(2, 1)
     return F.instance_norm(x, eps=1e-8) * (scale + 1) + shift
 
 
@@ -331,7 +333,7 @@ def _with_noise(x: Tensor, weight: Tensor, noise: str) -> Tensor:
 def _blur(x: Tensor) -> Tensor:
     line = x.new_tensor([0.25, 0.5, 0.25])
     kernel = torch.outer(line, line)[None, None]
-    return F.conv2d(x.reshape(-1, 1, *x.shape[2:]), kernel, padding=1).reshape(x.shape)
+    return F.conv2d(x.flatten(0, 1)[:, None], kernel, padding=1).reshape(x.shape)
 
 
 def _twice(x: Tensor) -> Tensor:

@@ -74,7 +74,7 @@ class Relighting(nn.Module):
         albedo, normals = self.intrinsic(images, light)
         diffuse = albedo * lambert_shading(normals, new_light)
         seen = [images, albedo, normals, diffuse, _map(new_light, images)]
-        residual, logit = self.relight(torch.cat(seen, 1)).split((3, 1), 1)
+        residual, logit = self.relight(torch.cat(seen, 1).to(images.dtype)).split((3, 1), 1)
         visibility = (logit + _OPEN).sigmoid()
         relit = (diffuse + residual) * visibility
         return RelightingOutput(relit, diffuse, albedo, normals, residual, visibility)

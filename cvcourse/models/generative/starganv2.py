@@ -18,7 +18,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Integer
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_channels, check_power_of_two
+from cvcourse.models._blocks import (
+    InstanceNorm,
+    check_at_least,
+    check_channels,
+    check_power_of_two,
+)
 from cvcourse.ops._checks import check_tensor, is_plain
 
 PUBLISHED_NAMES = {"hpf.filter": None}
@@ -33,8 +38,8 @@ class _Block(nn.Module):
         self.down = down
         self.conv1 = nn.Conv2d(before, before, 3, padding=1)
         self.conv2 = nn.Conv2d(before, after, 3, padding=1)
-        self.norm1 = nn.InstanceNorm2d(before, affine=True) if norm else nn.Identity()
-        self.norm2 = nn.InstanceNorm2d(before, affine=True) if norm else nn.Identity()
+        self.norm1 = InstanceNorm(before) if norm else nn.Identity()
+        self.norm2 = InstanceNorm(before) if norm else nn.Identity()
         if before != after:
             self.conv1x1 = nn.Conv2d(before, after, 1, bias=False)
 
@@ -144,9 +149,7 @@ class StarGANv2Generator(nn.Module):
         self.style, self.high_pass, self.unit = style, high_pass, 2**halvings
         beside = high_pass == 0
         self.from_rgb = nn.Conv2d(3, width, 3, padding=1)
-        self.to_rgb = nn.Sequential(
-            nn.InstanceNorm2d(width, affine=True), nn.LeakyReLU(0.2), nn.Conv2d(width, 3, 1)
-        )
+        self.to_rgb = nn.Sequential(InstanceNorm(width), nn.LeakyReLU(0.2), nn.Conv2d(width, 3, 1))
         encode, decode = [], []
         for _ in range(halvings):
             after = min(2 * width, max_width)

@@ -19,10 +19,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, norm_relu
+from cvcourse.models._blocks import InstanceNorm, check_at_least, norm_relu
 from cvcourse.ops._checks import as_float, check_ndim, check_positive, check_same_length
-
-INSTANCE = partial(nn.InstanceNorm2d, affine=True)
 
 
 def marginal_keypoints(
@@ -119,7 +117,7 @@ class Transporter(nn.Module):
         widths: Sequence[int] = (16, 16, 32, 32),
         decoder_width: int = 128,
         std: float = 0.1,
-        norm: Callable[[int], nn.Module] = INSTANCE,
+        norm: Callable[[int], nn.Module] = InstanceNorm,
     ) -> None:
         counts = {"keypoints": keypoints, "channels": channels, "decoder_width": decoder_width}
         for name, value in counts.items():

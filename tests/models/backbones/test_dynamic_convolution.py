@@ -175,3 +175,18 @@ def test_exports_and_compiles():
 def test_bad_input(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_layouts_and_what_else_is_done_to_all_weights():
+    torch.manual_seed(0)
+    model = dynamic_mobilenet_v2(5, width=0.25, kernels=2).eval()
+    x = torch.rand(2, 3, 33, 47)
+    want, state = model(x), {k: v.clone() for k, v in model.state_dict().items()}
+    model.to(memory_format=torch.channels_last)
+    assert model.features[1].conv[0][0].weight.ndim == 5
+    torch.testing.assert_close(model.state_dict(), state, rtol=0, atol=0)
+    torch.testing.assert_close(model(x.to(memory_format=torch.channels_last)), want)
+    model.to(memory_format=torch.contiguous_format).double()
+    torch.testing.assert_close(model(x.double()).float(), want)
+    shapes = [p.shape for p in model.parameters()]
+    assert [p.shape for p in model.to("meta").parameters()] == shapes

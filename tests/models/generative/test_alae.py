@@ -207,3 +207,13 @@ def small():
 def test_bad_input(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_picture_without_contrast_has_gradients():
+    """Black with fresh biases: deviations are 0, where a root has no slope."""
+    torch.manual_seed(0)
+    model = ALAEEncoder(3, features=6, width=4, most=6)
+    images = torch.zeros(2, 3, 16, 16, requires_grad=True)
+    model(images).square().sum().backward()
+    assert images.grad.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)

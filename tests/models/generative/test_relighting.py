@@ -99,3 +99,15 @@ def test_bad_input():
         lambert_shading(images[:, :2], light)
     with pytest.raises(ValueError, match=r"light must have shape \(2, 3\)"):
         lambert_shading(images, light[0])
+
+
+def test_half_precision_is_near_the_whole():
+    """Weights of 8 bits' precision: normals stay in float32, the networks get their own dtype."""
+    torch.manual_seed(0)
+    model, images = Relighting(width=4, levels=3), torch.rand(2, 3, 16, 16)
+    light = functional.normalize(torch.rand(2, 2, 3), dim=2)
+    want = model(images, *light)
+    got = model.to(torch.bfloat16)(images.bfloat16(), *light)
+    assert got.normals.dtype == torch.float32
+    for ours, exact in zip(got, want, strict=True):
+        torch.testing.assert_close(ours.float(), exact, rtol=0, atol=0.05)
