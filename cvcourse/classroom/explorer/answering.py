@@ -18,6 +18,7 @@ GROUPS = {
     "Recognition": {
         "digit": "Which digit is it?",
         "photograph": "Which of 15 photographs is it from?",
+        "classification": "What is it? (one of 1,000 names)",
         "detection": "What is where? (boxes)",
         "instances": "What is where? (outlines)",
         "segmentation": "What is each pixel part of?",

@@ -7,6 +7,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from cvcourse.classroom.explorer.coco_names import COCO
+from cvcourse.classroom.explorer.imagenet_names import IMAGENET
 from cvcourse.classroom.explorer.showing import (
     Answer,
     enlarged,
@@ -30,12 +31,15 @@ from cvcourse.models import (
     ENet,
     FasterRCNN,
     MaskRCNN,
+    MobileNetV2,
     PolarMask,
     RetinaNet,
     SegNet,
     SpatialTransformerNetwork,
     fcn_resnet50,
     load_pretrained,
+    regnet_y,
+    resnet50,
 )
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS
 
@@ -303,11 +307,11 @@ NOT_ASKED = {
     "29-": "colours, splits and fills small pictures, and is put together in the lesson",
     "33b-": "answers whether a sound belongs to a picture",
     "34-": "makes pictures; takes none",
-    "35-": "codes of digits of 8 x 8 pixels",
+    "35-": "codes of digits of 20 x 20 pixels",
     "36-": "makes pictures; takes none",
     "37-": "relights simulated heads and dresses digits of 16 x 16 pixels",
     "37b-": "asks for one letter of 32 x 32 pixels, and for the letter wanted",
-    "38-": "mixes drawn figures, and makes pictures of 32 x 32 pixels from a classifier's features",
+    "38-": "mixes drawn figures, and makes pictures of 16 x 16 pixels from a classifier's features",
     "39-": "makes pictures of maps of materials, and a reader of these",
     "40-": "needs a step of the camera; lesson 40 shows its depth",
     "42-": "answers sentences about what a detector found",
@@ -320,6 +324,14 @@ FROM_COCO = (
     "kinds of things, and calls others one of these or nothing."
 )
 
+FROM_IMAGENET = (
+    "Torchvision's published weights, trained on 1.28 million photographs of ImageNet: one name of "
+    "1,000, more than a tenth of them breeds of dogs, for the square in the middle. It has hardly "
+    "any for people, and none for what it does not know."
+)
+
+WHOLE = partial(fitted, longest=800)
+
 
 def from_torchvision(
     task: str,
@@ -329,10 +341,15 @@ def from_torchvision(
     answer: Callable[[nn.Module, Tensor], Answer],
     limits: str = FROM_COCO,
     *,
-    longest: int = 800,
+    see: Callable[[Tensor], Tensor] = WHOLE,
 ) -> Entry:
-    see = partial(fitted, longest=longest)
     return Entry(task, f"{name}, published", "", (key,), published(make, key), see, answer, limits)
+
+
+def classifies(name: str, key: str, make: Callable[[], nn.Module]) -> Entry:
+    answer = partial(recognised, names=IMAGENET, normalise=True)
+    see = partial(middle, side=224)
+    return from_torchvision("classification", name, key, make, answer, FROM_IMAGENET, see=see)
 
 
 FINDS = partial(found, names=COCO)
@@ -350,6 +367,9 @@ PUBLISHED: tuple[Entry, ...] = (
         fcn_resnet50,
         partial(labelled, names=VOC_CLASSES, normalise=True),
         "Torchvision's published weights, trained on COCO with the 20 classes of Pascal VOC.",
-        longest=520,
+        see=partial(fitted, longest=520),
     ),
+    classifies("ResNet-50", "resnet50", resnet50),
+    classifies("RegNetY-400MF", "regnet_y_400mf", regnet_y),
+    classifies("MobileNetV2", "mobilenet_v2", MobileNetV2),
 )

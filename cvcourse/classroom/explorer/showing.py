@@ -50,8 +50,11 @@ def fitted(image: Tensor, longest: int) -> Tensor:
 
 
 @torch.no_grad()
-def recognised(network: nn.Module, seen: Tensor, *, names: tuple[str, ...]) -> Answer:
-    shares, order = network(seen[None]).softmax(1)[0].sort(descending=True)
+def recognised(
+    network: nn.Module, seen: Tensor, *, names: tuple[str, ...], normalise: bool = False
+) -> Answer:
+    logits = network(((seen - MEAN) / STD if normalise else seen)[None])
+    shares, order = logits.softmax(1)[0].sort(descending=True)
     best = [(names[i], p) for i, p in zip(order[:5].tolist(), shares.tolist(), strict=False)]
 
     def draw(axes: Axes) -> None:
@@ -60,7 +63,7 @@ def recognised(network: nn.Module, seen: Tensor, *, names: tuple[str, ...]) -> A
         axes.set(xlim=(0, 1), xlabel="probability")
 
     told = ", ".join(f"{name} {p:.2f}" for name, p in best[:3])
-    return Answer(draw, f"{told} (of {len(names)} names; it must choose one)")
+    return Answer(draw, f"{told} (of {len(names):,} names; it must choose one)")
 
 
 @torch.no_grad()

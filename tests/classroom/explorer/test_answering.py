@@ -12,13 +12,16 @@ import torch
 from torch import nn
 
 from cvcourse.classroom.explorer import answering, ask_all, entries, tasks
+from cvcourse.classroom.explorer.imagenet_names import IMAGENET
 from cvcourse.classroom.explorer.pictures_to_choose import PICTURES
 from cvcourse.classroom.explorer.showing import fitted, grey, middle
 from cvcourse.classroom.training import weights
-from cvcourse.models import TORCHVISION_WEIGHTS
+from cvcourse.models import TORCHVISION_WEIGHTS, MobileNetV2, regnet_y, resnet50
 from tests.lessons.notebooks import LESSONS, number_of
 
+MAKERS = {"resnet50": resnet50, "regnet_y_400mf": regnet_y, "mobilenet_v2": MobileNetV2}
 TASKS = [task for of_group in tasks().values() for task in of_group]
+CLASSIFIERS = [e for e in entries.PUBLISHED if e.task == "classification"]
 
 
 def test_each_file_of_weights_is_asked_or_it_is_said_why_not():
@@ -38,7 +41,8 @@ def test_lessons_are_there():
 
 def test_no_task_without_a_model(monkeypatch):
     assert set(TASKS) == {entry.task for entry in entries.OURS}
-    assert {e.task for e in entries.PUBLISHED} <= set(TASKS)
+    wider = {task for of_group in tasks(published=True).values() for task in of_group}
+    assert {e.task for e in entries.PUBLISHED} <= wider == {*TASKS, "classification"}
     monkeypatch.setattr(entries, "OURS", tuple(e for e in entries.OURS if e.task == "depth"))
     assert tasks() == {"Scene geometry": {"depth": "How far is each pixel?"}}
     with pytest.raises(ValueError, match="task must be one of depth, but is 'digit'"):
@@ -177,11 +181,52 @@ def test_without_network_it_says_so(tmp_path, monkeypatch, published):
     assert "class='problem'" in told.card()
 
 
+@pytest.mark.parametrize("entry", CLASSIFIERS, ids=[e.files[0] for e in CLASSIFIERS])
+def test_published_classifiers_name_what_their_weights_say(tmp_path, monkeypatch, serve, entry):
+    """The true network, whose last layer says 2, 1 and 0 of three classes and -30 of the others."""
+    model, classes = MAKERS[entry.files[0]](), (207, 388, 999)
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.zero_()
+        last.bias.fill_(-30)
+        last.bias[list(classes)] = torch.tensor([2.0, 1, 0])
+    torch.save(model.state_dict(), tmp_path / "made.pth")
+    content = (tmp_path / "made.pth").read_bytes()
+    monkeypatch.setitem(TORCHVISION_WEIGHTS, entry.files[0], serve(content, content))
+    monkeypatch.setattr(entries, "PUBLISHED", (entry,))
+    (told,) = ask_all(torch.rand(3, 60, 80), "classification", published=True)
+    assert told.problem == ""
+    assert told.size == (224, 224)
+    assert told.parameters == sum(p.numel() for p in model.parameters())
+    want = "golden retriever 0.67, giant panda 0.24, toilet tissue 0.09"
+    assert told.confidence.startswith(f"{want} (of 1,000 names")
+
+
+def test_published_classifiers_are_given_what_they_were_trained_on():
+    given = []
+
+    def network(images):
+        given.append(images)
+        return torch.zeros(1, 1000)
+
+    for entry in CLASSIFIERS:
+        entry.answer(network, entry.see(torch.ones(3, 60, 80)))
+    white = torch.tensor([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225])
+    for images in given:
+        torch.testing.assert_close(images, white[None, :, None, None].expand(1, 3, 224, 224))
+
+
+def test_the_names_are_torchvisions():
+    """The hash is of torchvision 0.28's own list, which has the names once each."""
+    assert len(set(IMAGENET)) == 1000
+    digest = hashlib.sha256("\n".join(IMAGENET).encode()).hexdigest()
+    assert digest == "0b0f9fee7c952f257418d62aa701f023a9da13b443a14f5c4291e5724d92967c"
+
+
 def test_published_addresses_carry_a_hash():
     for entry in entries.PUBLISHED:
         (key,) = entry.files
         assert re.search(r"-[0-9a-f]{8}\.pth$", TORCHVISION_WEIGHTS[key])
-        assert entry.task in TASKS
 
 
 def test_cards_escape_what_they_are_told():

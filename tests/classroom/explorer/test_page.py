@@ -86,3 +86,8 @@ def test_questions_are_those_that_have_a_model(page):
     page.published.value = True
     assert page.task.value == "depth"
     assert set(before) <= set(dict(page.task.options))
+    assert set(dict(page.task.options).values()) - set(before.values()) == {"classification"}
+    page.task.value = "classification"
+    page.published.value = False
+    assert dict(page.task.options) == before
+    assert page.task.value in before.values()
