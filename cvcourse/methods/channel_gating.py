@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from cvcourse.losses import wasserstein_gan_loss
 from cvcourse.losses._checks import check_range
-
-_DRAWN = {"device": "cpu", "dtype": torch.float32}
+from cvcourse.methods._drawing import DRAWN
 
 
 def sparsity_loss(gates: Sequence[Float[Tensor, "batch _"]]) -> Float[Tensor, ""]:
@@ -198,7 +197,7 @@ class GenerativeMemory(nn.Module):
         made = self.sample(len(features)).to(features.dtype)
         loss = wasserstein_gan_loss(self.critic(features), True)
         loss = loss + wasserstein_gan_loss(self.critic(made), False)
-        share = torch.rand(len(features), *[1] * (features.ndim - 1), **_DRAWN).to(features)
+        share = torch.rand(len(features), *[1] * (features.ndim - 1), **DRAWN).to(features)
         between = torch.lerp(made, features.detach(), share).requires_grad_()
         (slope,) = torch.autograd.grad(self.critic(between).sum(), between, create_graph=True)
         length = slope.flatten(1).norm(dim=1)
@@ -214,7 +213,7 @@ class GenerativeMemory(nn.Module):
 
     def _noise(self, count: int) -> Tensor:
         like = next(self.generator.parameters())
-        return torch.randn(count, self.latent, **_DRAWN).to(like)
+        return torch.randn(count, self.latent, **DRAWN).to(like)
 
 
 @torch.no_grad()

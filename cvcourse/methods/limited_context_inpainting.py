@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from cvcourse.methods._drawing import DRAWN
 from cvcourse.methods._windows import cut_windows
 from cvcourse.ops import warp
 from cvcourse.ops._checks import as_float, check_rgb
 
 UNTOUCHED, FILLED, TURNED, WARPED = 0, 1, (2, 3, 4), 5
-_DRAWN = {"device": "cpu", "dtype": torch.float32}
 
 
 def erase_middle(
@@ -40,7 +40,7 @@ def erase_middle(
     inner = slice(first, first + hole)
     seen = torch.ones_like(patches[:, :1])
     seen[:, :, inner, inner] = 0
-    grain = noise * torch.randn(patches.shape, generator=generator, **_DRAWN).to(patches)
+    grain = noise * torch.randn(patches.shape, generator=generator, **DRAWN).to(patches)
     return seen * patches + (1 - seen) * grain, seen
 
 
@@ -114,7 +114,7 @@ def warp_smoothly(
         strength: each is moved by up to this part of the height, along x and y.
     """
     height, width = images.shape[2:]
-    draw = torch.rand(2, len(images), points, 2, generator=generator, **_DRAWN).to(images.device)
+    draw = torch.rand(2, len(images), points, 2, generator=generator, **DRAWN).to(images.device)
     source = draw[0] * draw.new_tensor([width, height])
     moves = (2 * draw[1] - 1) * strength * height
     flow = -thin_plate_flow(moves, source + moves, (height, width))  # looked up backwards
@@ -236,7 +236,7 @@ def _tilt_and_crop(
 ) -> Tensor:
     batch, side = len(images), images.shape[2]
     tilted = batch - batch // 2
-    angles = tilt * (2 * torch.rand(tilted, generator=generator, **_DRAWN) - 1)
+    angles = tilt * (2 * torch.rand(tilted, generator=generator, **DRAWN) - 1)
     sine, cosine, none = angles.sin(), angles.cos(), torch.zeros_like(angles)
     turn = torch.stack([cosine, -sine, none, sine, cosine, none], 1).view(-1, 2, 3)
     values, turn = as_float(images[:tilted], turn.to(images.device))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from cvcourse.losses._checks import check_integers, check_matrix, check_positive, check_range
 from cvcourse.losses._reduce import at_least_float32
+from cvcourse.methods._drawing import DRAWN
 from cvcourse.methods.jigsaw import make_puzzles
 from cvcourse.ops._checks import is_plain
 
@@ -28,8 +29,7 @@ def shuffled_tiles(
     generator: torch.Generator | None = None,
 ) -> Float[Tensor, "batch tiles channels tile tile"]:
     """Tiles of each image in an order of its own, any of all tiles! alike. As `make_puzzles`."""
-    like = {"device": "cpu", "dtype": torch.float32}
-    keys = torch.rand(max(1, len(images)), tiles, generator=generator, **like)
+    keys = torch.rand(max(1, len(images)), tiles, generator=generator, **DRAWN)
     orders = keys.argsort(1)
     return make_puzzles(images, orders, tile, normalize=normalize, generator=generator)[0]
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from cvcourse.methods._drawing import DRAWN
 from cvcourse.ops._checks import check_fraction, check_ndim
 
 
@@ -35,8 +36,8 @@ def drop_positions(
     """
     check_ndim("code", code, "(batch, channels, height, width)")
     check_fraction("keep", keep)
-    like = {"generator": generator, "device": "cpu", "dtype": torch.float32}
-    kept = (torch.rand(len(code), 1, *code.shape[2:], **like) < keep).to(code)
+    draw = torch.rand(len(code), 1, *code.shape[2:], generator=generator, **DRAWN)
+    kept = (draw < keep).to(code)
     return kept * code + (1 - kept) * local_average(code), kept
 
 

@@ -1,6 +1,6 @@
 """What several models share: the convolution block, how heads begin, names, what they refuse."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -120,6 +120,14 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) if len(x) else x
+
+
+def check_each(name: str, batch: Tensor, shape: Sequence[int]) -> None:
+    """Each of the batch has this shape."""
+    check_tensor(name, batch)
+    if batch.shape[1:] != tuple(shape):
+        axes = ", ".join(map(str, ("B", *shape)))
+        raise ValueError(f"{name} must have shape ({axes}), got {tuple(batch.shape)}")
 
 
 def check_at_least(name: str, value: int, least: int = 1) -> None:

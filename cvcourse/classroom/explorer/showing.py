@@ -49,12 +49,15 @@ def fitted(image: Tensor, longest: int) -> Tensor:
     return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
 
 
+def _asked(network: nn.Module, seen: Tensor, normalise: bool):
+    return network(((seen - MEAN) / STD if normalise else seen)[None])
+
+
 @torch.no_grad()
 def recognised(
     network: nn.Module, seen: Tensor, *, names: tuple[str, ...], normalise: bool = False
 ) -> Answer:
-    logits = network(((seen - MEAN) / STD if normalise else seen)[None])
-    shares, order = logits.softmax(1)[0].sort(descending=True)
+    shares, order = _asked(network, seen, normalise).softmax(1)[0].sort(descending=True)
     best = [(names[i], p) for i, p in zip(order[:5].tolist(), shares.tolist(), strict=False)]
 
     def draw(axes: Axes) -> None:
@@ -99,7 +102,7 @@ def found(
 def labelled(
     network: nn.Module, seen: Tensor, *, names: tuple[str, ...], normalise: bool = False
 ) -> Answer:
-    output = network(((seen - MEAN) / STD if normalise else seen)[None])
+    output = _asked(network, seen, normalise)
     output = output["out"] if isinstance(output, dict) else output
     return painted(output.softmax(1)[0], seen, names)
 

@@ -7,8 +7,7 @@ each tile ─ AlexNet's convolutions ─ fc6 ─┐
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
-from cvcourse.ops._checks import check_tensor
+from cvcourse.models._blocks import check_at_least, check_each
 
 
 class ContextFreeNetwork(nn.Module):
@@ -61,18 +60,12 @@ class ContextFreeNetwork(nn.Module):
         self.puzzle = (tiles, 3, side, side)
 
     def embed(self, tiles: Float[Tensor, "batch 3 side side"]) -> Float[Tensor, "batch features"]:
-        self._check(tiles, self.puzzle[1:])
+        check_each("tiles", tiles, self.puzzle[1:])
         return self.fc6(self.trunk(tiles).flatten(1))
 
     def forward(
         self, tiles: Float[Tensor, "batch tiles 3 side side"]
     ) -> Float[Tensor, "batch permutations"]:
-        self._check(tiles, self.puzzle)
+        check_each("tiles", tiles, self.puzzle)
         each = self.embed(tiles.flatten(0, 1)).unflatten(0, tiles.shape[:2])
         return self.fc8(self.fc7(each.flatten(1)))
-
-    @staticmethod
-    def _check(tiles: Tensor, shape: tuple[int, ...]) -> None:
-        check_tensor("tiles", tiles)
-        if tiles.shape[1:] != shape:
-            raise ValueError(f"tiles must have shape (B, *{shape}), got {tuple(tiles.shape)}")

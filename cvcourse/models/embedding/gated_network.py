@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_channels, check_image_size
+from cvcourse.models._blocks import check_at_least, check_channels, check_each, check_image_size
 from cvcourse.ops._checks import check_tensor
 
 
@@ -170,9 +170,5 @@ class TaskClassifier(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch tasks features"]
     ) -> Float[Tensor, "batch tasks"]:
-        check_tensor("features", features)
-        if features.shape[1:] != self.shape:
-            raise ValueError(
-                f"features must have shape (B, *{self.shape}), got {tuple(features.shape)}"
-            )
+        check_each("features", features, self.shape)
         return self.layers(features)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least
+from cvcourse.models._blocks import check_at_least, check_each
 from cvcourse.models.backbones.resnet import ResNet, resnet50
 from cvcourse.ops._checks import check_tensor
 
@@ -33,11 +33,7 @@ class SimCLRHead(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch dim"]:
-        check_tensor("x", x)
-        if x.ndim != 2 or x.shape[1] != self.layers[0].in_features:
-            raise ValueError(
-                f"x must have shape (B, {self.layers[0].in_features}), got {tuple(x.shape)}"
-            )
+        check_each("x", x, (self.layers[0].in_features,))
         return self.layers(x)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from cvcourse.models._blocks import check_at_least, check_channels
+from cvcourse.models._blocks import InstanceNorm, check_at_least, check_channels
 
 # of pytorch/examples, fast_neural_style
 PUBLISHED_NAMES = {
@@ -49,7 +49,7 @@ def _conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> 
 
 def _normed(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> list[nn.Module]:
     conv = _conv(in_channels, out_channels, kernel, stride)
-    return [*conv, nn.InstanceNorm2d(out_channels, affine=True)]
+    return [*conv, InstanceNorm(out_channels)]
 
 
 class _Block(nn.Module):
@@ -103,7 +103,5 @@ class ResizeTransformationNetwork(nn.Module):
         height, width = x.shape[2:]
         if min(height, width) < 8:
             raise ValueError(f"x: expected 8 pixels a side or more, got {tuple(x.shape)}")
-        if x.shape[0] == 0:
-            return x  # PyTorch's instance norm needs a picture
         x = self.blocks(self.down(x))  # (B, 128, ⌈H/4⌉, ⌈W/4⌉)
         return self.up(x)[..., :height, :width]
