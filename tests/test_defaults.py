@@ -126,6 +126,16 @@ def of_methods():
     yield "layered_depth", layers
     yield "render_layers", partial(methods.render_layers, layers(), focal=9.0, shift=(0.2, 0, 0))
     few = {"scales": (2, 1), "steps": (2, 2), "tries": 3}
+    yield (
+        "remove_fence",
+        partial(
+            methods.remove_fence,
+            torch.rand(1, 3, 3, 12, 16),
+            translations=lambda first, second: (first.mean((2, 3))[:, :2],) * 2,
+            fusions=[models.FenceFusion(others=2, widths=(4,)) for _ in range(2)],
+            flow=lambda first, second: (first - second)[:, :2],
+        ),
+    )
     yield "separate_layers", partial(methods.separate_layers, torch.rand(3, 3, 18, 20), **few)
     start, low = torch.randn(2, 2, 3 * 16), torch.rand(1, 3, 2, 2)
     search = partial(methods.pulse, lambda v: v.mean(1).view(-1, 3, 4, 4), low, start, steps=2)

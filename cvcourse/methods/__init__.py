@@ -126,8 +126,10 @@ from cvcourse.methods.multitask import (
 from cvcourse.methods.noisy_student import noisy_student_loss, select_pseudo_labels
 from cvcourse.methods.obstruction_removal import (
     Layers,
+    WithoutFence,
     aligned_mean,
     reconstruct_layers,
+    remove_fence,
     separate_layers,
     translate,
 )
@@ -227,6 +229,7 @@ __all__ = [
     "Transfer",
     "UniformClusterSampler",
     "WeightAverage",
+    "WithoutFence",
     "accuracy_of_regions",
     "adapted_matting_losses",
     "alae_forger_losses",
@@ -317,6 +320,7 @@ __all__ = [
     "rebalancing_weights",
     "reconstruct_layers",
     "region_targets",
+    "remove_fence",
     "render_layers",
     "repair_empty_clusters",
     "repair_loss",

@@ -8,6 +8,9 @@ by optimisation, `separate_layers`
 by networks, `reconstruct_layers`
     coarse: a translation for each layer and pair of frames; layers = means of the aligned frames
     to fine: each layer improved by a fusion network; at twice the size the flow of each layer anew
+behind a fence, `remove_fence`
+    the same for the background alone, with alpha in place of the second layer; then the mean of
+    all frames where they show no fence
 
 Reference: Liu et al., Learning to See Through Obstructions, 2020, arXiv:2004.01180. The loss of the
 optimisation is that of the paper's last step: |frame - B - R| + 0.1 (|∇B| + |∇R|).
@@ -21,7 +24,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from cvcourse.ops import resize_bicubic, warp, warp_is_inside
+from cvcourse.ops import blur, gaussian_kernel, resize_bicubic, warp, warp_is_inside
 from cvcourse.ops._checks import as_float, check_floating
 
 
@@ -221,6 +224,98 @@ def reconstruct_layers(
     Raises ValueError for fewer than two frames, no fusion, or sizes that the coarsest scale does
     not divide.
     """
+    scale, n = _coarsest(frames, fusions), frames.shape[1]
+    uniform = _uniform(frames, translations)
+    layers = []
+    for level, networks in enumerate(fusions):
+        small = _resized(frames, scale // 2**level)
+        if level == 0:
+            motions = [_everywhere(uniform, k, small) for k in (0, 1)]
+            layers = [
+                torch.stack([_aligned(small, motion, i) for i in range(n)], 1) for motion in motions
+            ]
+        else:
+            layers = [_resized(layer, 1 / 2) for layer in layers]
+            motions = [_flows(_stretched(layer), flow) for layer in layers]
+        background, obstruction = layers
+        seen = obstruction, background, small
+        layers = [
+            torch.stack([_fused(network, layer, *seen, motion, i) for i in range(n)], 1)
+            for network, layer, motion in zip(networks, layers, motions, strict=True)
+        ]
+    return layers[0], layers[1]
+
+
+class WithoutFence(NamedTuple):
+    """The key frame without its fence; and of every frame the background and alpha (the fence's
+    share of each pixel), as the networks give them.
+    """
+
+    picture: Float[Tensor, "batch 3 height width"]
+    backgrounds: Float[Tensor, "batch frames 3 height width"]
+    alphas: Float[Tensor, "batch frames 1 height width"]
+
+
+def remove_fence(
+    frames: Float[Tensor, "batch frames 3 height width"],
+    *,
+    translations: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+    fusions: Sequence[Callable[..., tuple[Tensor, Tensor]]],
+    flow: Callable[[Tensor, Tensor], Tensor],
+    key: int | None = None,
+) -> WithoutFence:
+    """A frame without the fence before it, by trained networks and from what the others show.
+
+    picture = mean of the frames, aligned by the background's flow, with weights 1 - alpha, where
+    alpha is the largest of 5 × 5 pixels, held in [0, 1]; the network's background where all are 0.
+
+    Args:
+        frames: in [0, 1].
+        translations, flow: as for `reconstruct_layers`; of the translations only the background's
+            is used.
+        fusions: for each scale, coarsest first, a network, called as `FenceFusion`.
+        key: which frame; None is the middle one.
+
+    **Conventions**: alpha is 0 before the first network; between scales all is enlarged bilinearly.
+    For the last flow backgrounds are blurred (21 × 21 Gaussian, σ 3.5, as OpenCV chooses for that
+    size; the border is repeated, where the authors mirror it).
+
+    Raises ValueError for fewer than two frames, no fusion, sizes that the coarsest scale does not
+    divide, or a key that is no frame.
+    """
+    scale, n = _coarsest(frames, fusions), frames.shape[1]
+    key = n // 2 if key is None else key
+    if not 0 <= key < n:
+        raise ValueError(f"key must be one of {n} frames, got {key}")
+    uniform = _uniform(frames, translations)
+    for level, network in enumerate(fusions):
+        small = _resized(frames, scale // 2**level)
+        if level == 0:
+            motion = _everywhere(uniform, 0, small)
+            background = torch.stack([_aligned(small, motion, i) for i in range(n)], 1)
+            alpha = torch.zeros_like(background[:, :, :1])
+        else:
+            background, alpha = _resized(background, 1 / 2), _resized(alpha, 1 / 2)
+            motion = _flows(background, flow)
+        fused = []
+        for i in range(n):
+            others, flows = _others(motion, n, i)
+            seen = background[:, i], alpha[:, i], small[:, i], small[:, others]
+            fused.append(network(*seen, flows))
+        background, alpha = (torch.stack(of_all, 1) for of_all in zip(*fused, strict=True))
+    kernel = gaussian_kernel(3.5, size=21, device=frames.device, dtype=background.dtype)
+    soft = [blur(each, kernel, border="replicate") for each in background.unbind(1)]
+    with torch.no_grad():
+        flows = [flow(soft[key], each) for each in soft]
+    flows[key] = torch.zeros_like(flows[key])
+    flows = torch.stack(flows, 1)
+    fence = F.max_pool2d(alpha.flatten(0, 1), 5, 1, 2).clamp(0, 1)
+    free = 1 - warp(fence, flows.flatten(0, 1), padding="border").unflatten(0, alpha.shape[:2])
+    picture = aligned_mean(frames, flows, free, background[:, key])
+    return WithoutFence(picture, background, alpha)
+
+
+def _coarsest(frames: Tensor, fusions: Sequence) -> int:
     if frames.ndim != 5 or frames.shape[1] < 2:
         raise ValueError(f"frames must be (B, 2 or more, 3, H, W), got {tuple(frames.shape)}")
     scale = 2 ** (len(fusions) - 1)
@@ -229,35 +324,25 @@ def reconstruct_layers(
             f"fusions must be one for each scale that divides {tuple(frames.shape[3:])} in half "
             f"again, got {len(fusions)}"
         )
-    n = frames.shape[1]
-    uniform = {
-        (i, j): translations(frames[:, i], frames[:, j])
-        for i in range(n)
-        for j in range(n)
+    return scale
+
+
+def _uniform(frames: Tensor, translations: Callable) -> dict[tuple[int, int], tuple]:
+    each = frames.unbind(1)
+    return {
+        (i, j): translations(first, second)
+        for i, first in enumerate(each)
+        for j, second in enumerate(each)
         if i != j
     }
-    layers = []
-    for level, networks in enumerate(fusions):
-        small = _resized(frames, scale // 2**level)
-        if level == 0:
-            size = small.shape[3:]
-            motions = [
-                {p: both[k][:, :, None, None].expand(-1, -1, *size) for p, both in uniform.items()}
-                for k in (0, 1)
-            ]
-            layers = [
-                torch.stack([_aligned(small, motion, i) for i in range(n)], 1) for motion in motions
-            ]
-        else:
-            layers = [_resized(layer, 1 / 2) for layer in layers]
-            motions = [_flows(layer, flow) for layer in layers]
-        background, obstruction = layers
-        seen = obstruction, background, small
-        layers = [
-            torch.stack([_fused(network, layer, *seen, motion, i) for i in range(n)], 1)
-            for network, layer, motion in zip(networks, layers, motions, strict=True)
-        ]
-    return layers[0], layers[1]
+
+
+def _everywhere(uniform: dict[tuple[int, int], tuple], layer: int, frames: Tensor) -> dict:
+    size = frames.shape[3:]
+    return {
+        pair: flows[layer][:, :, None, None].expand(-1, -1, *size)
+        for pair, flows in uniform.items()
+    }
 
 
 def _resized(frames: Tensor, smaller: float) -> Tensor:
@@ -272,12 +357,15 @@ def _aligned(frames: Tensor, motion: dict[tuple[int, int], Tensor], i: int) -> T
     return aligned_mean(frames, torch.stack(flows, 1))
 
 
+def _stretched(layers: Tensor) -> Tensor:
+    low = layers.amin((1, 2, 3, 4), keepdim=True)
+    return (layers - low) / (layers - low).amax((1, 2, 3, 4), keepdim=True).clamp(min=1e-10)
+
+
 @torch.no_grad()
 def _flows(layers: Tensor, flow: Callable[[Tensor, Tensor], Tensor]) -> dict:
     """From each frame's layer to each other's."""
-    low = layers.amin((1, 2, 3, 4), keepdim=True)
-    stretched = (layers - low) / (layers - low).amax((1, 2, 3, 4), keepdim=True).clamp(min=1e-10)
-    each = stretched.unbind(1)
+    each = layers.unbind(1)
     return {
         (i, j): flow(first, second)
         for i, first in enumerate(each)
@@ -286,8 +374,12 @@ def _flows(layers: Tensor, flow: Callable[[Tensor, Tensor], Tensor]) -> dict:
     }
 
 
+def _others(motion: dict[tuple[int, int], Tensor], n: int, i: int) -> tuple[list[int], Tensor]:
+    others = [j for j in range(n) if j != i]
+    return others, torch.stack([motion[i, j] for j in others], 1)
+
+
 def _fused(network, layers, obstruction, background, frames, motion, i: int) -> Tensor:
-    others = [j for j in range(frames.shape[1]) if j != i]
-    flows = torch.stack([motion[i, j] for j in others], 1)
+    others, flows = _others(motion, frames.shape[1], i)
     own = layers[:, i], obstruction[:, i], background[:, i], frames[:, i]
     return network(*own, frames[:, others], flows)

@@ -1,9 +1,19 @@
+import itertools
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.ndimage import maximum_filter
 
-from cvcourse.methods import aligned_mean, reconstruct_layers, separate_layers, translate
-from cvcourse.models import LayerFusion, LayerTranslations
+from cvcourse.methods import (
+    aligned_mean,
+    reconstruct_layers,
+    remove_fence,
+    separate_layers,
+    translate,
+)
+from cvcourse.models import FenceFusion, LayerFusion, LayerTranslations
 
 
 def scene():
@@ -145,6 +155,99 @@ class TestNetworks:
                 torch.testing.assert_close(got[0, :, y, x], want)
         outside = flows + 100
         assert aligned_mean(frames, outside, torch.ones_like(free)).eq(0).all()
+
+
+class TestFence:
+    """Frames of a background that moves by (2, 0) pixels a frame, behind bars that stand still."""
+
+    @pytest.fixture
+    def film(self):
+        wide = torch.rand(1, 3, 16, 24 + 8)
+        truth = torch.stack([wide[..., 8 - 2 * t :][..., :24] for t in range(5)], 1)
+        bars = torch.zeros(1, 5, 1, 16, 24)
+        bars[..., 3::8] = 1
+        return truth, bars, truth * (1 - bars) + 0.5 * bars
+
+    def networks(self, truth, bars, levels=1):
+        """Networks that know the truth, of the flow as well: the background moves to the right."""
+        calls = []
+
+        def translations(first, second):
+            return torch.zeros(len(first), 2), torch.full((len(first), 2), torch.nan)
+
+        def fusion(background, alpha, key, frames, flows):
+            calls.append((background, alpha, key, frames, flows))
+            t = (len(calls) - 1) % truth.shape[1]
+            return truth[:, t], bars[:, t]
+
+        def flow(first, second):  # asked from the middle frame on: of the n-th call
+            calls.append(None)
+            t = sum(call is None for call in calls) - 1
+            shift = torch.tensor([2.0 * (t - 2), 0.0]).view(1, 2, 1, 1)
+            return shift.expand(len(first), 2, *first.shape[2:])
+
+        return {"translations": translations, "fusions": [fusion] * levels, "flow": flow}, calls
+
+    def test_the_picture_is_what_the_frames_show_beside_the_fence(self, film):
+        truth, bars, frames = film
+        networks, _ = self.networks(truth, bars)
+        found = remove_fence(frames, **networks)
+        torch.testing.assert_close(found.backgrounds, truth)
+        torch.testing.assert_close(found.alphas, bars)
+        wide = np.stack([maximum_filter(bars[0, t, 0].numpy(), 5) for t in range(5)])  # SciPy's
+        total, count = np.zeros((3, 16, 24)), np.zeros((16, 24))
+        for t, x in itertools.product(range(5), range(24)):
+            at = x + 2 * (t - 2)  # where the key frame's column x lies in frame t
+            if 0 <= at < 24:
+                free = 1 - wide[t, :, at]
+                total[:, :, x] += frames[0, t, :, :, at].numpy() * free
+                count[:, x] += free
+        want = np.where(count > 0, total / np.maximum(count, 1), truth[0, 2].numpy())
+        np.testing.assert_allclose(found.picture[0].numpy(), want, atol=1e-6)
+        np.testing.assert_allclose(found.picture[0].numpy(), truth[0, 2].numpy(), atol=1e-6)
+        assert (count > 0).mean() > 0.9
+
+    def test_where_no_frame_is_free_the_networks_background_stays(self, film):
+        truth, bars, frames = film
+        networks, _ = self.networks(truth, torch.ones_like(bars))
+        torch.testing.assert_close(remove_fence(frames, **networks).picture, truth[:, 2])
+
+    def test_the_networks_get_means_alpha_of_zero_and_the_other_frames(self, film):
+        truth, bars, frames = film
+        networks, calls = self.networks(truth, bars)
+        remove_fence(frames, key=0, **networks)
+        background, alpha, key, others, flows = calls[1]
+        torch.testing.assert_close(background, frames.mean(1))  # translations of 0
+        assert alpha.eq(0).all()
+        torch.testing.assert_close(key, frames[:, 1])
+        torch.testing.assert_close(others, frames[:, [0, 2, 3, 4]])
+        assert flows.shape == (1, 4, 2, 16, 24)
+
+    def test_with_networks_from_coarse_to_fine(self):
+        small = {"others": 2, "widths": (4,)}
+        networks = {
+            "translations": LayerTranslations(widths=(4,), reach=1, estimator_widths=(4,)),
+            "fusions": [FenceFusion(**small) for _ in range(2)],
+            "flow": lambda first, second: (first - second)[:, :2],
+        }
+        frames = torch.rand(1, 3, 3, 12, 16)
+        found = remove_fence(frames, **networks)
+        assert [x.shape[1:] for x in found] == [(3, 12, 16), (3, 3, 12, 16), (3, 1, 12, 16)]
+        sum(x.sum() for x in found).backward()
+        for network in networks["fusions"]:
+            assert all(p.grad is not None for p in network.parameters())
+        empty = remove_fence(frames[:0], **networks)
+        assert empty.picture.shape == (0, 3, 12, 16)
+
+    @pytest.mark.as_user
+    def test_bad_input(self, film):
+        networks, _ = self.networks(*film[:2])
+        with pytest.raises(ValueError, match="key must be one of 5 frames, got 5"):
+            remove_fence(film[2], key=5, **networks)
+        with pytest.raises(ValueError, match="frames must be"):
+            remove_fence(film[2][:, :1], **networks)
+        with pytest.raises(ValueError, match="fusions must be one for each scale"):
+            remove_fence(film[2], **(networks | {"fusions": []}))
 
 
 @pytest.mark.as_user

@@ -282,6 +282,16 @@ NETWORKS = {
         lambda: models.ChannelGate(4, 6, hidden=5),
         lambda: (_features()[0],),
     ),
+    "FenceFusion": (
+        lambda: models.FenceFusion(others=2, widths=(6, 4)),
+        lambda: (
+            torch.rand(2, 3, 13, 18),
+            torch.rand(2, 1, 13, 18),
+            torch.rand(2, 3, 13, 18),
+            torch.rand(2, 2, 3, 13, 18),
+            torch.randn(2, 2, 2, 13, 18),
+        ),
+    ),
     "GatedBlock": (
         lambda: _with_task(models.GatedBlock(3, 6, hidden=5)),
         lambda: (*_images(17, 22), 0),

@@ -13,7 +13,11 @@ from cvcourse.models.restoration.context_encoder import (
 from cvcourse.models.restoration.contrast_enhancer import ContrastEnhancer, ResidualEnhancer
 from cvcourse.models.restoration.depth_inpainting import DepthInpainting
 from cvcourse.models.restoration.edge_inpainting import EdgeInpainting
-from cvcourse.models.restoration.obstruction_removal import LayerFusion, LayerTranslations
+from cvcourse.models.restoration.obstruction_removal import (
+    FenceFusion,
+    LayerFusion,
+    LayerTranslations,
+)
 from cvcourse.models.restoration.partial_conv import PartialConv2d, PartialConvUNet
 from cvcourse.models.restoration.patch_discriminator import PatchDiscriminator
 from cvcourse.models.restoration.resize_transformation_network import ResizeTransformationNetwork
@@ -33,6 +37,7 @@ __all__ = [
     "ContrastEnhancer",
     "DepthInpainting",
     "EdgeInpainting",
+    "FenceFusion",
     "HoleDiscriminator",
     "LayerFusion",
     "LayerTranslations",

@@ -4,6 +4,7 @@
                    layers = means of the frames, aligned by each flow
     at each scale  `LayerFusion` for the background and another for the obstruction; then the layers
                    at twice the size, and their flow anew, by an optical flow network
+    fences         `FenceFusion` in place of both: the background, and the fence's share of a pixel
 
 The authors publish TensorFlow files, which cannot be read here: export them first.
 """
@@ -105,11 +106,7 @@ class LayerFusion(nn.Module):
         check_at_least("others", others)
         super().__init__()
         self.others = others
-        before, layers = 9 + 7 * others, []
-        for width in widths:
-            layers += [nn.Conv2d(before, width, 3, padding=1), nn.LeakyReLU(0.2)]
-            before = width
-        self.layers = nn.Sequential(*layers, nn.Conv2d(before, 3, 3, padding=1))
+        self.layers = _convolutions(9 + 7 * others, widths, 3)
 
     def forward(
         self,
@@ -124,20 +121,76 @@ class LayerFusion(nn.Module):
         other frame, in pixels of this scale.
         """
         check_channels("layer", layer, 3)
-        batch, _, height, width = layer.shape
-        for name, x, expected in (
-            ("obstruction", obstruction, layer.shape),
-            ("background", background, layer.shape),
-            ("key", key, layer.shape),
-            ("frames", frames, (batch, self.others, 3, height, width)),
-            ("flows", flows, (batch, self.others, 2, height, width)),
-        ):
-            check_tensor(name, x)
-            if x.shape != expected:
-                raise ValueError(f"{name}: expected {tuple(expected)}, got {tuple(x.shape)}")
-        seen = [obstruction, background, key]
-        for frame, flow in zip(frames.unbind(1), flows.unbind(1), strict=True):
-            warped = warp(frame, flow, padding="border")
-            inside = warp_is_inside(flow)[:, None].to(layer.dtype)
-            seen += [warped, inside, (layer - warped).abs()]
+        others = self.others
+        _check_shapes(
+            layer, others, frames, flows, obstruction=obstruction, background=background, key=key
+        )
+        seen = [obstruction, background, key, *_aligned(layer, frames, flows)]
         return layer + self.layers(torch.cat(seen, 1))
+
+
+class FenceFusion(nn.Module):
+    """Background and fence of the key frame, better than they were, from all frames aligned to the
+    background: the picture without the fence, and alpha, 1 where only the fence is seen.
+
+    Sees background, alpha, the key frame, and of each other frame what `LayerFusion` sees. Neither
+    answer is held in [0, 1].
+
+    Args:
+        others: frames beside the key frame.
+        widths: channels of the 3 × 3 convolutions before the last.
+
+    Raises ValueError for shapes that do not fit.
+    """
+
+    def __init__(self, *, others: int = 4, widths: Sequence[int] = (128, 128, 96, 64, 32)) -> None:
+        check_at_least("others", others)
+        super().__init__()
+        self.others = others
+        self.layers = _convolutions(7 + 7 * others, widths, 4)
+
+    def forward(
+        self,
+        background: Float[Tensor, "batch 3 height width"],
+        alpha: Float[Tensor, "batch 1 height width"],
+        key: Float[Tensor, "batch 3 height width"],
+        frames: Float[Tensor, "batch others 3 height width"],
+        flows: Float[Tensor, "batch others 2 height width"],
+    ) -> tuple[Float[Tensor, "batch 3 height width"], Float[Tensor, "batch 1 height width"]]:
+        """`flows` are the background's, from the key frame to each other frame, in pixels of this
+        scale.
+        """
+        check_channels("background", background, 3)
+        _check_shapes(background, self.others, frames, flows, key=key, alpha=alpha)
+        seen = [background, alpha, key, *_aligned(background, frames, flows)]
+        more, fence = self.layers(torch.cat(seen, 1)).split((3, 1), 1)
+        return background + more, alpha + fence
+
+
+def _convolutions(before: int, widths: Sequence[int], last: int) -> nn.Sequential:
+    layers = []
+    for width in widths:
+        layers += [nn.Conv2d(before, width, 3, padding=1), nn.LeakyReLU(0.2)]
+        before = width
+    return nn.Sequential(*layers, nn.Conv2d(before, last, 3, padding=1))
+
+
+def _check_shapes(layer: Tensor, others: int, frames: Tensor, flows: Tensor, **pictures) -> None:
+    batch, _, height, width = layer.shape
+    expected = {name: (batch, 3 - 2 * (name == "alpha"), height, width) for name in pictures}
+    expected |= {"frames": (batch, others, 3, height, width)}
+    expected |= {"flows": (batch, others, 2, height, width)}
+    for name, x in (pictures | {"frames": frames, "flows": flows}).items():
+        check_tensor(name, x)
+        if x.shape != expected[name]:
+            raise ValueError(f"{name}: expected {expected[name]}, got {tuple(x.shape)}")
+
+
+def _aligned(layer: Tensor, frames: Tensor, flows: Tensor) -> list[Tensor]:
+    """Of each other frame: warped, where that stays inside, its difference to the layer."""
+    seen = []
+    for frame, flow in zip(frames.unbind(1), flows.unbind(1), strict=True):
+        warped = warp(frame, flow, padding="border")
+        inside = warp_is_inside(flow)[:, None].to(layer.dtype)
+        seen += [warped, inside, (layer - warped).abs()]
+    return seen

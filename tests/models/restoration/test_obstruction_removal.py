@@ -4,7 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cvcourse.models.restoration.obstruction_removal import LayerFusion, LayerTranslations
+from cvcourse.models.restoration.obstruction_removal import (
+    FenceFusion,
+    LayerFusion,
+    LayerTranslations,
+)
 from tests.models import golden
 
 SMALL_FUSION = {"others": 2, "widths": (6, 4)}
@@ -56,6 +60,60 @@ def test_fusion_sees_frames_aligned_by_whole_pixels():
     assert x[:, 19, :, -2:].eq(0).all()
 
 
+def test_counts_of_the_fence_network():
+    """3 × 3 convolutions 35-128-128-96-64-32-4, as in the authors' test_fence.py."""
+    with torch.device("meta"):
+        counted = golden.parameter_count(FenceFusion())
+    widths = pairwise((35, 128, 128, 96, 64, 32, 4))
+    assert counted == sum(9 * a * b + b for a, b in widths)
+
+
+def test_fence_is_a_residual_on_background_and_alpha():
+    model, (background, _, key, other, frames) = FenceFusion(**SMALL_FUSION), scene()
+    torch.nn.init.zeros_(model.layers[-1].weight)
+    with torch.no_grad():
+        model.layers[-1].bias.copy_(torch.tensor([0.1, 0.2, 0.3, 0.4]))
+    flows, alpha = torch.randn(2, 2, 2, 13, 18), other[:, :1]
+    got, fence = model(background, alpha, key, frames, flows)
+    more = torch.tensor([0.1, 0.2, 0.3]).view(3, 1, 1)
+    torch.testing.assert_close(got, background + more)
+    torch.testing.assert_close(fence, alpha + 0.4)
+
+
+def test_fence_sees_background_alpha_and_key_then_each_frame():
+    """In the order of the authors' FusionLayer_B, which the authors' weights need."""
+    model, (background, _, key, other, frames) = FenceFusion(**SMALL_FUSION), scene()
+    seen, alpha = [], other[:, :1]
+    model.layers.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model(background, alpha, key, frames, torch.zeros(2, 2, 2, 13, 18))
+    inside, expected = torch.ones_like(alpha), [background, alpha, key]
+    for frame in frames.unbind(1):
+        expected += [frame, inside, (background - frame).abs()]
+    torch.testing.assert_close(seen[0], torch.cat(expected, 1))
+
+
+def test_fence_network_learns_to_take_a_fence_away():
+    torch.manual_seed(0)
+    model, still = FenceFusion(**SMALL_FUSION), torch.zeros(8, 2, 2, 12, 12)
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    truth = F.avg_pool2d(torch.rand(8, 3, 14, 14), 3, 1)
+    fence = torch.zeros(8, 3, 1, 12, 12)  # black bars, elsewhere in each frame
+    for i in range(3):
+        fence[:, i, :, :, 2 * i :: 6] = 1
+    frames = truth[:, None] * (1 - fence)
+    losses = []
+    for _ in range(60):
+        background, alpha = model(
+            frames.mean(1), 0 * fence[:, 0], frames[:, 0], frames[:, 1:], still
+        )
+        loss = (background - truth).square().mean() + (alpha - fence[:, 0]).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
+
+
 def test_translations_learn_a_shift():
     torch.manual_seed(0)
     model = LayerTranslations(**SMALL)
@@ -91,6 +149,17 @@ def test_bad_input():
         pictures[place] = pictures[place][:, :1]
         with pytest.raises(ValueError, match=rf"{name}: expected \(2, 3, 13, 18\), got \(2, 1, 13"):
             model(layer, *pictures, frames, flows)
+    fence, alpha = FenceFusion(**SMALL_FUSION), f[:, :1]
+    with pytest.raises(ValueError, match=r"alpha: expected \(2, 1, 13, 18\), got \(2, 3, 13, 18\)"):
+        fence(b, f, key, frames, flows)
+    with pytest.raises(ValueError, match=r"background: expected \(batch, 3, height, width\), got"):
+        fence(alpha, alpha, key, frames, flows)
+    with pytest.raises(ValueError, match=r"key: expected \(2, 3, 13, 18\), got \(2, 1, 13, 18\)"):
+        fence(b, alpha, alpha, frames, flows)
+    with pytest.raises(ValueError, match=r"frames: expected \(2, 2, 3, 13, 18\)"):
+        fence(b, alpha, key, flows, flows)
+    with pytest.raises(ValueError, match=r"flows: expected \(2, 2, 2, 13, 18\)"):
+        fence(b, alpha, key, frames, frames)
     translations = LayerTranslations(**SMALL)
     with pytest.raises(ValueError, match=r"first: expected \(batch, 3, height, width\), got"):
         translations(layer[:, :1], layer[:, :1])
@@ -105,6 +174,7 @@ def test_exports_and_compiles():
     layer, f, b, key, frames = scene()
     for model, x in (
         (LayerFusion(**SMALL_FUSION), (layer, f, b, key, frames, torch.randn(2, 2, 2, 13, 18))),
+        (FenceFusion(**SMALL_FUSION), (layer, f[:, :1], key, frames, torch.randn(2, 2, 2, 13, 18))),
         (LayerTranslations(**SMALL), tuple(torch.rand(2, 2, 3, 23, 26))),
     ):
         expected = model.eval()(*x)
