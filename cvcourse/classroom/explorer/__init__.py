@@ -8,5 +8,11 @@ from cvcourse.classroom.explorer.answering import (
 from cvcourse.classroom.explorer.page import (
     VisionExplorer,
 )
+from cvcourse.classroom.explorer.pairs import (
+    shifted,
+)
+from cvcourse.classroom.explorer.showing import (
+    Pair,
+)
 
-__all__ = ["Told", "VisionExplorer", "ask_all", "tasks"]
+__all__ = ["Pair", "Told", "VisionExplorer", "ask_all", "shifted", "tasks"]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from cvcourse.classroom.explorer import entries
 from cvcourse.classroom.explorer.entries import Entry
+from cvcourse.classroom.explorer.showing import Pair
 from cvcourse.classroom.figures import style
 
 # in the groups of the vision explorer that the course's notes show
@@ -22,12 +23,15 @@ GROUPS = {
         "detection": "What is where? (boxes)",
         "instances": "What is where? (outlines)",
         "segmentation": "What is each pixel part of?",
+        "keypoints": "Where are a person's joints?",
     },
+    "Words": {"caption": "What would one say of it?"},
     "Scene geometry": {
         "depth": "How far is each pixel?",
         "normals": "Which way does each surface face?",
         "edges": "Where are edges?",
     },
+    "Motion": {"flow": "Where does each pixel go?"},
     "Making pictures": {"super-resolution": "What would it look like, enlarged?"},
 }
 
@@ -77,7 +81,7 @@ def tasks(*, published: bool = False) -> dict[str, dict[str, str]]:
 
 
 def ask_all(
-    image: Tensor,
+    image: Tensor | Pair,
     task: str,
     *,
     published: bool = False,
@@ -85,17 +89,22 @@ def ask_all(
 ) -> Iterator[Told]:
     """What each model with this task says of a picture (3, H, W) in [0, 1], one after the other.
 
+    image: for "flow" a `Pair`, of frames of about 64 pixels; other tasks ask of its first frame.
     published: also networks with published weights, which are fetched once and verified by the
         SHA-256 in their names (`load_pretrained`). progress: told in words what is being done.
 
     A model that cannot be had (no network, a damaged file) gives a `Told` that says so.
 
-    Raises ValueError for a task that no model answers.
+    Raises ValueError for a task that no model answers, and for "flow" of one picture.
     """
     chosen = [entry for entry in _entries(published) if entry.task == task]
     if not chosen:
         known = sorted({entry.task for entry in _entries(published)})
         raise ValueError(f"task must be one of {', '.join(known)}, but is {task!r}")
+    if task == "flow" and not isinstance(image, Pair):
+        raise ValueError("image must be a Pair of frames for the task 'flow', but is one picture")
+    if task != "flow" and isinstance(image, Pair):
+        image = image.first
     return (_told(entry, image, progress or (lambda words: None)) for entry in chosen)
 
 
@@ -116,7 +125,7 @@ def _model(entry: Entry, progress: Callable[[str], None]) -> nn.Module:
     return _loaded[entry]
 
 
-def _told(entry: Entry, image: Tensor, progress: Callable[[str], None]) -> Told:
+def _told(entry: Entry, image: Tensor | Pair, progress: Callable[[str], None]) -> Told:
     about = {"name": entry.name, "lesson": entry.lesson, "limits": entry.limits}
     progress(f"{entry.name} …")
     try:
@@ -133,6 +142,7 @@ def _told(entry: Entry, image: Tensor, progress: Callable[[str], None]) -> Told:
     took = 1000 * (time.perf_counter() - started)
     figure, axes = plt.subplots(figsize=(3.4, 3.4))
     answer.draw(axes)
+    height, width = (seen.first if isinstance(seen, Pair) else seen).shape[1:]
     style.describe(figure, f"{entry.name}: {answer.confidence}")
     plt.close(figure)
     return Told(
@@ -141,5 +151,5 @@ def _told(entry: Entry, image: Tensor, progress: Callable[[str], None]) -> Told:
         confidence=answer.confidence,
         milliseconds=took,
         parameters=sum(p.numel() for p in model.parameters()),
-        size=(seen.shape[1], seen.shape[2]),
+        size=(height, width),
     )

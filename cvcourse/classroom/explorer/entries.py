@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from torch import Tensor, nn
 
@@ -10,16 +10,22 @@ from cvcourse.classroom.explorer.coco_names import COCO
 from cvcourse.classroom.explorer.imagenet_names import IMAGENET
 from cvcourse.classroom.explorer.showing import (
     Answer,
+    Pair,
     enlarged,
     fitted,
     found,
     grey,
     labelled,
     middle,
+    moved,
+    moved_by_tv_l1,
     per_pixel,
+    posed,
     recognised,
+    sentence,
 )
-from cvcourse.classroom.subjects import styles, tasks
+from cvcourse.classroom.subjects import motion, posing, styles, tasks
+from cvcourse.classroom.subjects.captioning import Cells, captioned_scenes, vocabulary_of
 from cvcourse.classroom.subjects.detecting import SHAPES, STRIDES, small_backbone
 from cvcourse.classroom.subjects.instances import roialign_mask_rcnn
 from cvcourse.classroom.subjects.readers import untrained_reader
@@ -28,11 +34,15 @@ from cvcourse.data.real.pascal_voc import VOC_CLASSES
 from cvcourse.models import (
     FCN,
     SRCNN,
+    BasicBlock,
+    Captioner,
     ENet,
     FasterRCNN,
     MaskRCNN,
     MobileNetV2,
     PolarMask,
+    PoseNet,
+    ResNetFeatures,
     RetinaNet,
     SegNet,
     SpatialTransformerNetwork,
@@ -44,6 +54,7 @@ from cvcourse.models import (
 from cvcourse.models.pretrained import TORCHVISION_WEIGHTS
 
 Progress = Callable[[int, int | None], None]
+JOINTS = posing.STICK.joints
 THINGS = ("background", "coin", "horse")  # what lessons 07 and 09 label
 
 
@@ -56,8 +67,9 @@ class Entry:
     lesson: str  # "" for a published one
     files: tuple[str, ...]  # of lessons/weights, without hashes; or a key of TORCHVISION_WEIGHTS
     load: Callable[[Progress | None], nn.Module]  # told of a download as `load_pretrained` tells
-    see: Callable[[Tensor], Tensor]  # from a picture (3, H, W) to what the network is given
-    answer: Callable[[nn.Module, Tensor], Answer]  # of the network, and what `see` gave
+    # from a picture (3, H, W), or for "flow" a pair, to what the network is given
+    see: Callable[[Tensor | Pair], Tensor | Pair]
+    answer: Callable[[nn.Module, Tensor | Pair], Answer]  # of the network, and what `see` gave
     limits: str
 
 
@@ -136,7 +148,30 @@ SMALL_WORLD = (
     "Learnt from 1,200 simulated scenes of 48 pixels, with two to four shapes before a wall."
 )
 
+DRAWN_PEOPLE = (
+    "Learnt from drawn figures of 64 pixels over pieces of photographs; in any picture it finds "
+    "one figure with all its joints, people or not. Left and right it cannot know in a hood. "
+)
+
 SQUARE = partial(middle, side=96)
+
+
+def as_it_is(seen: Pair) -> Pair:
+    return seen
+
+
+@cache
+def caption_words() -> tuple[str, ...]:
+    return vocabulary_of(captioned_scenes(200, seed=0).captions)  # as lesson 42b has them
+
+
+def small_captioner() -> Captioner:
+    trunk = Cells(small_backbone(pretrained=False).body)
+    return Captioner(len(caption_words()), trunk=trunk, width=160)
+
+
+def small_pose_trunk() -> ResNetFeatures:
+    return ResNetFeatures(block=BasicBlock, depths=(1, 1, 1), width=16)
 
 
 def of_lesson(
@@ -188,6 +223,20 @@ def answers_per_pixel(task: str, name: str, kind: str, more: str = "") -> Entry:
     return Entry(
         task, name, "13", files, lambda _: tasks.trained_network(kind), see, answer, limits
     )
+
+
+def finds_joints(name: str, file: str, make: Callable[[], nn.Module], more: str) -> Entry:
+    see = partial(middle, side=posing.SIZE)
+    return of_lesson("keypoints", name, file, make, see, posed, DRAWN_PEOPLE + more)
+
+
+def sees_motion(name: str, more: str = "") -> Entry:
+    """One of the networks that lesson 21 trains longest, which share a file."""
+    return Entry(
+        "flow", name, "21", ("21-longer",), lambda _: motion.trained_networks()[name], as_it_is,
+        moved, f"Learnt from photographs' cut-outs that fly by a few of 64 pixels; it answers in "
+        f"clouds without outlines, and TV-L1 errs less in lesson 21's tables.{more}",
+    )  # fmt: skip
 
 
 OURS: tuple[Entry, ...] = (
@@ -269,6 +318,41 @@ OURS: tuple[Entry, ...] = (
         "18-enlarger-features",
         "As above, but judged in training by a network's features, not by pixels (lesson 18).",
     ),
+    of_lesson(
+        "caption",
+        "Show and tell",
+        "42b-captioner",
+        small_captioner,
+        partial(middle, side=64),
+        lambda network, seen: sentence(network, seen, words=caption_words()),
+        "Knows two flat shapes on plain ground and 23 words: of any other picture it tells of two "
+        "shapes, too. Three ways of saying one thing share its probability.",
+    ),
+    finds_joints(
+        "Heat maps",
+        "42b-heat-maps",
+        lambda: PoseNet(len(JOINTS), trunk=small_pose_trunk(), channels=(32, 32)),
+        "It may put a joint's two sides in one place.",
+    ),
+    finds_joints(
+        "Coordinates",
+        "42b-coordinates",
+        lambda: posing.Coordinates(small_pose_trunk(), len(JOINTS)),
+        "Where it cannot know it answers between the possible places.",
+    ),
+    sees_motion("C, stride 4, centred"),
+    sees_motion("FlowNetS"),
+    Entry(
+        "flow",
+        "TV-L1, which learnt nothing",
+        "21",
+        (),
+        lambda _: nn.Identity(),
+        as_it_is,
+        moved_by_tv_l1,
+        "Takes brightness to stay as it is, and flow to be smooth but for few jumps; what no pixel "
+        "shows it takes from its neighbours.",
+    ),
 )
 
 # Weights that ship and are not asked here, by the beginning of the file's name, and why.
@@ -299,8 +383,7 @@ NOT_ASKED = {
     "19b-": "names the blur of a grey patch, and is put together in the lesson",
     "19c-": "takes simulated reflections off, and is put together in the lesson",
     "20b-": "needs a person's outline, and the scene without the person",
-    "21-": "needs two frames",
-    "22-": "needs two frames",
+    "22-": "paints the frame between two",
     "23-": "needs a film",
     "27-": "answers where one piece of a photograph lies from another",
     "28-": "a game about spoiled pictures, without an answer to show",
@@ -315,7 +398,6 @@ NOT_ASKED = {
     "39-": "makes pictures of maps of materials, and a reader of these",
     "40-": "needs a step of the camera; lesson 40 shows its depth",
     "42-": "answers sentences about what a detector found",
-    "42b-": "captions of two shapes and joints of drawn figures; the explorer shows neither",
     "43-": "four places on a game's table; what they follow is measured in the lesson",
 }
 

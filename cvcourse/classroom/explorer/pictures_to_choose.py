@@ -2,13 +2,17 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from cvcourse.classroom.explorer.pairs import PAIRS
+from cvcourse.classroom.subjects.captioning import captioned_scenes
 from cvcourse.classroom.subjects.detecting import shape_scenes
+from cvcourse.classroom.subjects.posing import stick_people
 from cvcourse.data import pictures
 from cvcourse.data.cluttered_digits import cluttered_digits
 from cvcourse.data.scenes import Scenes
@@ -32,10 +36,22 @@ def _scene_of_digits() -> Tensor:
     return scenes[0].expand(3, -1, -1)
 
 
+def _scene_of_two_shapes() -> Tensor:
+    return captioned_scenes(1, "test", seed=0).images[0]
+
+
+def _scene_of_a_person(*, hooded: float) -> Tensor:
+    return stick_people(1, "test", seed=0, hooded=hooded).images[0]
+
+
 PICTURES: dict[str, Callable[[], Tensor]] = {
     "scene: shapes": _scene_of_shapes,
     "scene: coins and a horse": _scene_of_things,
     "scene: a digit among scraps": _scene_of_digits,
+    "scene: two shapes": _scene_of_two_shapes,
+    "scene: a person": partial(_scene_of_a_person, hooded=0.0),
+    "scene: a person in a hood": partial(_scene_of_a_person, hooded=1.0),
+    **{name: lambda pair=pair: pair().first for name, pair in PAIRS.items()},
     **{name: lambda name=name: pictures.load(name) for name in PHOTOGRAPHS},
 }
 

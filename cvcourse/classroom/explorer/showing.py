@@ -1,6 +1,7 @@
 """What networks see of a picture, and how their answers are drawn and told."""
 
 from collections.abc import Callable
+from textwrap import fill
 from typing import NamedTuple
 
 import torch
@@ -10,15 +11,28 @@ from matplotlib.colors import to_rgb
 from torch import Tensor, nn
 
 from cvcourse.classroom.figures import style
+from cvcourse.classroom.figures.fields import draw_flow
 from cvcourse.classroom.figures.overlays import draw_boxes
 from cvcourse.classroom.figures.pictures import draw_image
-from cvcourse.classroom.subjects import tasks
+from cvcourse.classroom.subjects import motion, posing, tasks
+from cvcourse.classroom.subjects.captioning import decode
 from cvcourse.classroom.subjects.detecting import SHAPES
 from cvcourse.losses.feature_extractor import IMAGENET_MEAN, IMAGENET_STD
-from cvcourse.metrics import psnr
+from cvcourse.methods import flow_is_consistent
+from cvcourse.metrics import endpoint_error, psnr
+from cvcourse.models import Captioner, read_joints
 from cvcourse.ops import resize_bicubic
 
+LONGEST = 8.0  # pixels: the length of flow with full colour
 MEAN, STD = (torch.tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
+
+
+class Pair(NamedTuple):
+    """Two frames, which the question about motion asks about."""
+
+    first: Tensor  # (3, H, W) in [0, 1]
+    second: Tensor  # (3, H, W)
+    flow: Tensor  # (2, H, W): what is at p in the first is at p + flow in the second; nan: unknown
 
 
 class Answer(NamedTuple):
@@ -149,3 +163,70 @@ def enlarged(network: nn.Module, seen: Tensor) -> Answer:
     ours, theirs = (psnr(x, seen[None]).item() for x in (made, given))
     told = f"none; {ours:.1f} dB, bicubic {theirs:.1f} dB, against the picture as it was"
     return Answer(lambda axes: draw_image(axes, made[0]), told)
+
+
+@torch.no_grad()
+def sentence(network: Captioner, seen: Tensor, *, words: tuple[str, ...]) -> Answer:
+    """The most probable caption that three beginnings find, beside the one of a single (greedy)."""
+    image, found = seen[None], {}
+    for beam in (3, 1):
+        (row,) = network.generate(image, beam=beam, longest=17)
+        whole = [network.start, *row, *([network.end] if len(row) < 17 else [])]
+        each = network(image, torch.tensor([whole]))[0].softmax(1)
+        shares = each.gather(1, torch.tensor(whole[1:])[:, None])[:, 0]
+        found[beam] = decode([row], words)[0], shares
+    (said, shares), (plain, plainly) = found[3], found[1]
+    told = [*said.split(), "the end"]
+    least = int(shares.argmin())
+    other = "the same" if plain == said else f"“{plain}”, {plainly.prod():.2f}"
+
+    def draw(axes: Axes) -> None:
+        draw_image(axes, seen)
+        axes.set_xlabel(fill(said, 34))
+
+    sure = f"probability {shares.prod():.2f}, least for “{told[least]}”, {shares[least]:.2f}"
+    return Answer(draw, f"“{said}”, {sure}; word by word (greedy): {other}")
+
+
+@torch.no_grad()
+def posed(network: nn.Module, seen: Tensor) -> Answer:
+    joints, names = posing.locate(network, seen[None])[0], posing.STICK.joints
+
+    def draw(axes: Axes) -> None:
+        draw_image(axes, 0.35 + 0.65 * seen)  # paler
+        posing.draw_pose(axes, joints, posing.STICK, true=False)
+        handles, labels = axes.get_legend_handles_labels()
+        named = dict(zip(labels, handles, strict=True))
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.01)}
+        axes.legend(named.values(), named, ncols=3, fontsize=8, **place)
+
+    if isinstance(network, posing.Coordinates):
+        return Answer(draw, "none: two numbers for each joint")
+    peaks = read_joints(network(seen[None]))[1][0]
+    least = int(peaks.argmin())
+    told = f"its maps' peaks (1 where it is taught): mean {peaks.mean():.2f}, least "
+    return Answer(draw, f"{told}{peaks[least]:.2f}, {names[least]}")
+
+
+def moved(network: nn.Module, seen: Pair) -> Answer:
+    """The flow of one of lesson 21's networks, and where its own answer backwards agrees."""
+    first, second = seen.first[None], seen.second[None]
+    flow, back = (motion.flow_between(network, *ab) for ab in ((first, second), (second, first)))
+    agree = flow_is_consistent(flow, back).float().mean()
+    return field(flow[0], seen, f"there and back agree in {agree:.0%} of the pixels; ")
+
+
+def moved_by_tv_l1(network: nn.Module, seen: Pair) -> Answer:
+    """Without a network: TV-L1 at lesson 21's setting, on brightness alone."""
+    from skimage.registration import optical_flow_tvl1
+
+    y, x = optical_flow_tvl1(*(part.mean(0).numpy() for part in seen[:2]), attachment=40)
+    return field(torch.stack([torch.from_numpy(x), torch.from_numpy(y)]).float(), seen, "none; ")
+
+
+def field(flow: Tensor, seen: Pair, told: str) -> Answer:
+    """A flow (2, H, W) beside the true one."""
+    known = seen.flow.isfinite().all(0)[None]
+    errors = [endpoint_error(f[None], seen.flow[None], known) for f in (flow, 0 * flow)]
+    told += "off by {:.1f} px in the mean; “nothing moves” by {:.1f}".format(*map(float, errors))
+    return Answer(lambda axes: draw_flow(axes, flow, LONGEST), told)

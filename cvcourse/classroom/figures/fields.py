@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -40,6 +41,24 @@ def show_flow(
         figure,
         alt or f"{title}. Flow as colour; half of all pixels move by less than {typical:.1f} px.",
     )
+
+
+def draw_flow(axes: Axes, flow: Tensor, longest: float, *, arrows: int = 8) -> None:
+    """One flow (2, H, W) on `axes`, as `show_flow` has it, with the wheel and `arrows` in a row.
+
+    An arrow begins in the middle of its piece of the field and ends where that point goes.
+    """
+    numbers = _numbers(flow, 2)
+    height, width = numbers.shape[1:]
+    axes.imshow(flow_colours(numbers, longest))
+    step = max(1, round(max(height, width) / arrows))
+    rows, columns = np.mgrid[step // 2 : height : step, step // 2 : width : step]
+    there = numbers[:, rows, columns]
+    options = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.006}
+    axes.quiver(columns, rows, *there, **options)
+    axes.set(xticks=[], yticks=[], xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    axes.spines[:].set_visible(False)
+    _draw_wheel(axes, longest)
 
 
 def flow_colours(flow: np.ndarray, longest: float) -> np.ndarray:

@@ -19,7 +19,9 @@ from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.data.captions import relations, words
 from cvcourse.data.real import CocoCaptions
 from cvcourse.data.scenes.surfaces import COLORS
+from cvcourse.losses.feature_extractor import IMAGENET_MEAN, IMAGENET_STD
 
+MEAN, STD = (torch.tensor(x)[:, None, None] for x in (IMAGENET_MEAN, IMAGENET_STD))
 PADDING, START, END, UNKNOWN = "", "<start>", "<end>", "<rare>"
 OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
 
@@ -171,6 +173,22 @@ def encode(captions: Sequence[str], vocabulary: Sequence[str]) -> Tensor:
 
 def decode(rows: Sequence[Sequence[int]], vocabulary: Sequence[str]) -> list[str]:
     return [" ".join(vocabulary[word] for word in row) for row in rows]
+
+
+class Cells(nn.Module):
+    """A trunk whose last map's cells lie side by side, as channels: an average over cells does not
+    say in which cell a thing was.
+
+    Pictures (N, 3, 64, 64) in [0, 1] to one map (N, 64 cells, 1, 1); trunk: of 64 last channels.
+    """
+
+    def __init__(self, trunk: nn.Module, cells: int = 16) -> None:
+        super().__init__()
+        self.trunk, self.out_channels = trunk, (64 * cells,)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = self.trunk((images - MEAN.to(images)) / STD.to(images))
+        return [maps[-1].flatten(1)[..., None, None]]
 
 
 class Seen(nn.Module):

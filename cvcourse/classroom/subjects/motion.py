@@ -8,13 +8,20 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from cvcourse.classroom.figures import colour_of, describe, draw_image
 from cvcourse.classroom.figures.fields import flow_colours
 from cvcourse.classroom.figures.style import WIDTH
 from cvcourse.classroom.subjects.flying import Pairs, fly
+from cvcourse.classroom.training.weights import load_shared
 from cvcourse.data import pictures
+from cvcourse.models import FlowNetS
+from cvcourse.models.video.flownet import flows_of
+from cvcourse.ops import correlation
+
+SMALL_WIDTHS = (8, 16, 32, 64, 64, 128)
+UNIT = 5.0  # pixels: what a network's numbers are multiplied by
 
 # level, height, waves, phase: the first curve is the one that moves
 _CURVES = (
@@ -84,6 +91,50 @@ def motorcycle(k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     )
     u = -stereo.disparity[:height, :width][k // 2 :: k, k // 2 :: k] / k
     return left, right, torch.stack((u, 0 * u))[None], u.isfinite()[None]
+
+
+class CentredFlowNet(nn.Module):
+    """Lesson 21's *C, stride 4, centred*: two pictures (N, 6, H, W) to flows, as `FlowNetS` gives.
+
+    The features compared are at stride 4, each displacement up to three of them is taken, and they
+    are centred: each channel's mean over the picture is taken away, then all are of unit length.
+
+    widths: as of `FlowNetS`. redirected: features of the first picture beside the comparison.
+    """
+
+    def __init__(self, widths: Sequence[int] = SMALL_WIDTHS, *, redirected: int = 8) -> None:
+        super().__init__()
+        self.net = FlowNetS(widths=widths)
+        self.net.conv1[0] = nn.Conv2d(3, widths[0], 7, 2, 3)
+        self.redirect = nn.Sequential(nn.Conv2d(widths[1], redirected, 1), nn.LeakyReLU(0.1))
+        self.net.conv3[0] = nn.Conv2d(redirected + 49, widths[2], 5, 2, 2)
+
+    def forward(self, frames: Tensor) -> list[Tensor]:
+        net = self.net
+        a, b = (net.conv2(net.conv1(x)) for x in frames.chunk(2, 1))
+        one, two = (F.normalize(f - f.mean((2, 3), keepdim=True), dim=1) for f in (a, b))
+        alike = a.shape[1] * correlation(one, two, 3, stride=1)
+        x = torch.cat((self.redirect(a), alike), 1)
+        return flows_of(net, a, net.conv3_1(net.conv3(x)))
+
+
+def trained_networks() -> nn.ModuleDict:
+    """The two networks that lesson 21 trains longest, in evaluation mode; `flow_between` asks them.
+
+    Raises FileNotFoundError where the weights are not there.
+    """
+    networks = {"FlowNetS": FlowNetS(widths=SMALL_WIDTHS), "C, stride 4, centred": CentredFlowNet()}
+    networks = nn.ModuleDict(networks)
+    load_shared(networks, "21-longer")
+    return networks.eval()
+
+
+@torch.no_grad()
+def flow_between(network: nn.Module, first: Tensor, second: Tensor) -> Tensor:
+    """The flow (N, 2, H, W), in pixels, that a network of lesson 21 sees between pictures (N, 3, H,
+    W) in [0, 1]."""
+    flow = UNIT * network(torch.cat((first, second), 1) - 0.45)[0]
+    return F.interpolate(flow, first.shape[2:], mode="bilinear")
 
 
 def best_constant(flow: Tensor, known: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cvcourse.classroom.device import fewer
@@ -19,6 +19,7 @@ from cvcourse.classroom.subjects.detecting import coco_to_learn_from
 from cvcourse.data import stick_figures as sticks
 from cvcourse.data.real import CocoKeypoints
 from cvcourse.metrics.object_keypoint_similarity import COCO_SIGMAS
+from cvcourse.models import read_joints
 from cvcourse.ops import roi_align
 
 SIZE = 64  # pixels, of each picture
@@ -61,6 +62,34 @@ COCO = Skeleton(
     (0, *(k + (1 if k % 2 else -1) for k in range(1, 17))),
     torch.tensor(COCO_SIGMAS),
 )  # fmt: skip
+
+
+class Coordinates(nn.Module):
+    """Regression of places: a trunk's last map, its cells side by side, a hidden layer of 128, and
+    two numbers for each joint.
+
+    Pictures (N, 3, SIZE, SIZE) to (N, joints, 2) in sides of the picture, from its middle.
+    trunk: of 1,024 numbers in its last map.
+    """
+
+    def __init__(self, trunk: nn.Module, joints: int) -> None:
+        super().__init__()
+        self.trunk, hidden = trunk, nn.Linear(1024, 128)
+        self.out = nn.Sequential(nn.Flatten(), hidden, nn.ReLU(), nn.Linear(128, 2 * joints))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.out(self.trunk(images)[-1]).unflatten(1, (-1, 2))
+
+
+@torch.no_grad()
+def locate(net: nn.Module, images: Tensor, *, quarter: bool = True) -> Tensor:
+    """(N, joints, 2) in pixels, on the CPU: what `Coordinates`, or a `PoseNet` of stride 4, answers
+    in evaluation mode. quarter: of `read_joints`."""
+    net, device = net.eval(), next(net.parameters()).device
+    out = torch.cat([net(some.to(device)).cpu() for some in images.split(100)])
+    if out.ndim == 3:
+        return SIZE * (out + 0.5)
+    return 4 * read_joints(out, quarter=quarter)[0]
 
 
 def people(run: Run, split: str, *, seed: int) -> tuple[People, Skeleton]:

@@ -64,7 +64,7 @@ class FlowNetS(nn.Module):
     ) -> list[Float[Tensor, "batch 2 _ _"]]:
         _check_pictures(pictures, self.channels)
         x2 = self.conv2(self.conv1(pictures))
-        return _flows(self, x2, self.conv3_1(self.conv3(x2)))
+        return flows_of(self, x2, self.conv3_1(self.conv3(x2)))
 
 
 class FlowNetC(nn.Module):
@@ -114,7 +114,7 @@ class FlowNetC(nn.Module):
         a, b = self.conv3(first), self.conv3(second)
         alike = F.leaky_relu(correlation(a, b, self.max_displacement, self.stride), SLOPE)
         x3 = self.conv3_1(torch.cat((self.conv_redir(a), alike), dim=1))
-        return _flows(self, first, x3)
+        return flows_of(self, first, x3)
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -145,8 +145,9 @@ def _add_deep_half(net: nn.Module, widths: Sequence[int], bias: bool) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def _flows(net: nn.Module, x2: Tensor, x3: Tensor) -> list[Tensor]:
-    """From the features at strides 4 and 8."""
+def flows_of(net: nn.Module, x2: Tensor, x3: Tensor) -> list[Tensor]:
+    """The way down from features at strides 4 and 8 of a `FlowNetS` or `FlowNetC`, and back: five
+    flows, finest first."""
     skips = {2: x2, 3: x3}
     for level in (4, 5, 6):
         halved = getattr(net, f"conv{level}")(skips[level - 1])

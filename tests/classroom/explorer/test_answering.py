@@ -7,16 +7,21 @@ import socket
 import threading
 from functools import partial
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
 
-from cvcourse.classroom.explorer import answering, ask_all, entries, tasks
+from cvcourse.classroom.explorer import answering, ask_all, entries, shifted, tasks
 from cvcourse.classroom.explorer.imagenet_names import IMAGENET
+from cvcourse.classroom.explorer.pairs import PAIRS
 from cvcourse.classroom.explorer.pictures_to_choose import PICTURES
-from cvcourse.classroom.explorer.showing import fitted, grey, middle
+from cvcourse.classroom.explorer.showing import fitted, grey, middle, sentence
+from cvcourse.classroom.subjects import posing
+from cvcourse.classroom.subjects.captioning import captioned_scenes, facts_right
 from cvcourse.classroom.training import weights
 from cvcourse.models import TORCHVISION_WEIGHTS, MobileNetV2, regnet_y, resnet50
+from cvcourse.ops import warp, warp_is_inside
 from tests.lessons.notebooks import LESSONS, number_of
 
 MAKERS = {"resnet50": resnet50, "regnet_y_400mf": regnet_y, "mobilenet_v2": MobileNetV2}
@@ -49,15 +54,19 @@ def test_no_task_without_a_model(monkeypatch):
         ask_all(torch.zeros(3, 40, 40), "digit")
 
 
+def asked_of(image, task):
+    return shifted(image, 3, -2) if task == "flow" else image
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_each_model_answers(task):
-    image = PICTURES["scene: shapes"]()
-    told = list(ask_all(image, task))
+    asked = asked_of(PICTURES["scene: shapes"](), task)
+    told = list(ask_all(asked, task))
     assert [t.name for t in told] == [e.name for e in entries.OURS if e.task == task]
     for answer in told:
         assert answer.problem == ""
         assert answer.confidence
-        assert answer.parameters > 1000
+        assert answer.parameters > 1000 or "learnt nothing" in answer.name
         assert max(answer.size) <= 96
         card = answer.card()
         assert card.count("<img ") == card.count("alt=") == 1
@@ -88,6 +97,115 @@ def test_the_models_know_their_own_scenes():
     for told in ask_all(PICTURES["scene: coins and a horse"](), "segmentation"):
         if told.lesson in ("07", "09"):
             assert "coin" in told.confidence or "horse" in told.confidence
+
+
+def number_after(words, said):
+    return float(re.search(rf"{words}\s*(\d+\.\d+)", said).group(1))
+
+
+def test_the_captioner_says_what_is_there():
+    scenes, true = captioned_scenes(12, "test", seed=0), 0
+    for image, things in zip(scenes.images, scenes.things, strict=True):
+        (told,) = ask_all(image, "caption")
+        said, share = re.match(r"“(.*?)”, probability (0\.\d+),", told.confidence).groups()
+        true += facts_right(said, things)
+        assert 0.01 < float(share) < 1
+    assert true >= 8
+
+
+def test_the_probability_of_a_caption_is_that_of_its_words():
+    """By hand, of a network that says each word with the same share wherever it stands:
+    0.2 · 0.3 for red disk and 0.5 for the end; 0.3 · 0.5 for disk alone."""
+
+    class Even(nn.Module):
+        start, end = 1, 2
+
+        def generate(self, image, *, beam, longest):
+            return [[3, 4] if beam == 3 else [4]]
+
+        def forward(self, image, rows):
+            shares = torch.tensor([0.0, 0.0, 0.5, 0.2, 0.3]).log()
+            return shares.expand(1, rows.shape[1] - 1, 5)
+
+    told = sentence(Even(), torch.rand(3, 8, 8), words=("", "<s>", "<e>", "red", "disk"))
+    want = (
+        "“red disk”, probability 0.03, least for “red”, 0.20; word by word (greedy): “disk”, 0.15"
+    )
+    assert told.confidence == want
+
+
+def test_a_caption_without_a_word():
+    class Silent(nn.Module):
+        start, end = 1, 2
+
+        def generate(self, image, *, beam, longest):
+            return [[]]
+
+        def forward(self, image, rows):
+            return torch.zeros(1, rows.shape[1] - 1, 4)
+
+    told = sentence(Silent(), torch.rand(3, 8, 8), words=("", "<s>", "<e>", "red"))
+    assert told.confidence.startswith("“”, probability 0.25, least for “the end”, 0.25")
+
+
+def test_joints_are_where_they_are():
+    """The drawn lines of heat maps end near the true joints, and a hood lowers the peaks."""
+    bare, hooded = (posing.stick_people(12, "test", seed=0, hooded=h) for h in (0.0, 1.0))
+    heat = next(e for e in entries.OURS if e.name == "Heat maps")
+    model, peaks, off = heat.load(None), [], []
+    for people in (bare, hooded):
+        told = [heat.answer(model, heat.see(image)) for image in people.images]
+        peaks.append(sum(number_after("mean", t.confidence) for t in told) / 12)
+        off.append((posing.locate(model, people.images) - people.joints).norm(dim=2).median())
+    assert off[0] < 3
+    assert peaks[1] < peaks[0] - 0.05
+    figure, axes = plt.subplots()
+    told[0].draw(axes)
+    ends = torch.tensor(axes.lines[0].get_xydata())
+    found = posing.locate(model, heat.see(hooded.images[0])[None])[0]
+    torch.testing.assert_close(ends.float(), found[list(posing.STICK.limbs[0])])
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(("right", "down"), [(4, -2), (-3, 3), (0, 5)])
+def test_a_shift_is_known_exactly_and_seen(right, down):
+    pair = shifted(PICTURES["coffee"](), right, down)
+    assert (torch.tensor([right, down]) == pair.flow.flatten(1).T).all()
+    back = warp(pair.second[None], pair.flow[None])[0]
+    inside = warp_is_inside(pair.flow[None])[0]
+    torch.testing.assert_close(back[:, inside], pair.first[:, inside])
+    assert inside.sum() == (64 - abs(right)) * (64 - abs(down))
+    for told in ask_all(pair, "flow"):
+        none = number_after("nothing moves” by", told.confidence)
+        assert none == pytest.approx((right**2 + down**2) ** 0.5, abs=0.06)
+        assert number_after("off by", told.confidence) < none / 2
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_have_a_true_flow_that_is_nearly_seen(name):
+    pair = PAIRS[name]()
+    told = [t.confidence for t in ask_all(pair, "flow")]
+    for said in told:
+        assert number_after("off by", said) < 0.6 * number_after("nothing moves” by", said)
+    known = pair.flow.isfinite().all(0)
+    none = pair.flow[:, known].norm(dim=0).mean().item()
+    assert number_after("nothing moves” by", told[0]) == pytest.approx(none, abs=0.06)
+
+
+def test_a_shift_too_far_and_motion_in_one_picture_are_refused():
+    image = PICTURES["coffee"]()
+    with pytest.raises(ValueError, match="right must be from -8 to 8, but is 9"):
+        shifted(image, 9, 0)
+    with pytest.raises(ValueError, match="down must be from -8 to 8, but is -10"):
+        shifted(image, 0, -10)
+    with pytest.raises(ValueError, match="image must be a Pair of frames for the task 'flow'"):
+        ask_all(image, "flow")
+
+
+def test_other_questions_ask_a_pair_for_its_first_frame():
+    pair = shifted(PICTURES["coffee"](), 5, 5)
+    (of_pair,), (of_first,) = ask_all(pair, "depth"), ask_all(pair.first, "depth")
+    assert of_pair.confidence == of_first.confidence
 
 
 class Small(nn.Module):

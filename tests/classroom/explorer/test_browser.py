@@ -61,19 +61,51 @@ def page(address):
         browser.close()
 
 
-def ask(page, names):
+def ask(page, names, *, shown=1):
+    """Ask, and wait until the cards after the first `shown` have these names."""
     page.get_by_role("button", name="Ask", exact=True).click()
-    wanted = f"() => JSON.stringify({CARDS}.slice(1)) == '{names}'"
+    wanted = f"() => JSON.stringify({CARDS}.slice({shown})) == '{names}'"
     page.wait_for_function(wanted, timeout=120_000)
+    pictures = "[...document.querySelectorAll('.explorer img')].every(i => i.naturalWidth && i.alt)"
+    assert page.evaluate(pictures)
 
 
 def test_a_picture_of_the_course(page):
     page.get_by_label("picture", exact=True).select_option("scene: a digit among scraps")
     page.get_by_label("question", exact=True).select_option("Recognition: Which digit is it?")
     ask(page, '["Plain network","Spatial transformer"]')
-    pictures = "[...document.querySelectorAll('.explorer img')].every(i => i.naturalWidth && i.alt)"
-    assert page.evaluate(pictures)
     assert page.get_by_text("Limits.", exact=True).count() == 2
+
+
+def test_joints_of_a_person(page):
+    page.get_by_label("picture", exact=True).select_option("scene: a person")
+    question = "Recognition: Where are a person's joints?"
+    page.get_by_label("question", exact=True).select_option(question)
+    ask(page, '["Heat maps","Coordinates"]')
+    assert page.get_by_text("its maps' peaks").count() == 1
+
+
+def test_a_caption(page):
+    page.get_by_label("picture", exact=True).select_option("scene: two shapes")
+    page.get_by_label("question", exact=True).select_option("Words: What would one say of it?")
+    ask(page, '["Show and tell"]')
+    assert page.get_by_text("word by word (greedy)").count() == 1
+
+
+def test_motion_of_a_copy_that_the_sliders_move(page):
+    slider = page.get_by_role("slider").first
+    assert not slider.is_visible()
+    page.get_by_label("picture", exact=True).select_option("coffee")
+    page.get_by_label("question", exact=True).select_option("Motion: Where does each pixel go?")
+    slider.wait_for(state="visible", timeout=30_000)
+    for by, key in ((page.get_by_role("slider").first, "ArrowRight"),) * 2:
+        by.press(key)  # from 4 pixels to the right to 6
+    answers = '["C, stride 4, centred","FlowNetS","TV-L1, which learnt nothing"]'
+    ask(page, answers, shown=3)
+    assert page.get_by_text("“nothing moves” by 6.3").count() == 3  # 6 right, 2 up
+    page.get_by_label("picture", exact=True).select_option("two frames: things that fly")
+    slider.wait_for(state="hidden", timeout=30_000)
+    ask(page, answers, shown=3)
 
 
 def test_a_picture_of_ones_own(page, tmp_path):

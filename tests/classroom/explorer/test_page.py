@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from cvcourse.classroom.explorer import VisionExplorer
+from cvcourse.classroom.explorer.pairs import PAIRS
 from cvcourse.classroom.explorer.pictures_to_choose import LONGEST, PICTURES, own_picture
 
 
@@ -42,6 +43,38 @@ def test_ask_shows_the_picture_and_a_card_for_each_model(page):
     assert "Spatial transformer" in page.answers.value
     assert "2 answers" in page.status.value
     assert not page.ask.disabled
+
+
+def test_motion_is_asked_between_a_picture_and_its_moved_copy(page):
+    page.picture.value = "coffee"
+    assert page.shift.layout.display == "none"
+    page.task.value = "flow"
+    assert page.shift.layout.display == ""
+    page.right.value, page.down.value = -7, 3
+    assert page.pair().flow[:, 0, 0].tolist() == [-7, 3]
+    page.ask.click()
+    assert page.answers.value.count("<article>") == 6
+    assert "3 answers" in page.status.value
+    assert "Known for 100% of the pixels" in page.answers.value
+    assert "“nothing moves” by 7.6" in page.answers.value
+    page.task.value = "depth"
+    assert page.shift.layout.display == "none"
+
+
+def test_motion_between_two_frames_of_the_course(page):
+    page.task.value = "flow"
+    page.picture.value = next(name for name in PAIRS if "motorcycle" in name)
+    assert page.shift.layout.display == "none"
+    assert page.pair().first.shape == (3, 62, 92)
+    page.ask.click()
+    known = page.pair().flow.isfinite().all(0).float().mean()
+    assert known < 1
+    assert f"Known for {known:.0%} of the pixels" in page.answers.value
+    upload(page, "grey.png", file_of(Image.new("RGB", (30, 50), "gray")))
+    assert page.shift.layout.display == ""
+    assert page.pair().first.shape == (3, 64, 64)
+    page.picture.value = "camera"
+    assert page.shift.layout.display == ""
 
 
 def test_a_picture_of_ones_own(page):

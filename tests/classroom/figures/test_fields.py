@@ -1,10 +1,12 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.quiver import Quiver
 
 from cvcourse.classroom import show_depth, show_flow
 from cvcourse.classroom.figures import style
-from cvcourse.classroom.figures.fields import flow_colours
+from cvcourse.classroom.figures.fields import draw_flow, flow_colours
 
 
 def colour(x, y, longest=1.0):
@@ -37,6 +39,24 @@ class TestFlowColours:
         ring = flow_colours(np.stack([np.cos(angles), np.sin(angles)])[:, None], 1.0)[0]
         steps = np.abs(np.diff(ring, axis=0)).max(1)
         assert steps.max() < 0.35
+
+
+def test_arrows_go_where_points_go():
+    flow = torch.stack([torch.arange(12.0).expand(8, 12), torch.full((8, 12), -2.0)])
+    flow[:, 0, 0] = float("nan")
+    figure, axes = plt.subplots()
+    draw_flow(axes, flow, 8.0, arrows=4)
+    (arrows,) = [artist for artist in axes.collections if isinstance(artist, Quiver)]
+    at = arrows.get_offsets()
+    assert at[:4].tolist() == [[1, 1], [4, 1], [7, 1], [10, 1]]
+    np.testing.assert_array_equal(arrows.U[:4], [1, 4, 7, 10])
+    assert (arrows.V == -2).all()
+    assert (arrows.scale, arrows.angles, arrows.scale_units) == (1, "xy", "xy")
+    assert axes.get_ylim() == (7.5, -0.5)  # rows count downwards, and so does y
+    shown = axes.get_images()[0].get_array()
+    np.testing.assert_allclose(shown, flow_colours(flow.numpy(), 8.0))
+    assert "8 px" in {text.get_text() for text in axes.child_axes[0].texts}
+    plt.close(figure)
 
 
 class TestShowFlow:

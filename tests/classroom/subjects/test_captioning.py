@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from cvcourse.classroom.subjects import captioning
 from cvcourse.classroom.subjects.asking import Thing
@@ -125,3 +126,18 @@ def test_mirror_images_are_described_anew():
     (x, y), (u, v) = scenes.things[0][0].place, four.things[9][0].place
     assert (u, v) == (64 - x, 64 - y)
     assert four.things[3][0].place == (64 - x, y)
+
+
+def test_cells_are_kept_apart_and_pictures_normalised():
+    class Last(nn.Module):
+        def forward(self, images):
+            return [None, images.mean(1, keepdim=True).expand(-1, 64, -1, -1)]
+
+    cells = captioning.Cells(Last(), cells=4)
+    assert cells.out_channels == (256,)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    steps = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    images = mean[:, None, None] + std[:, None, None] * steps
+    (found,) = cells(images[None])
+    assert found.shape == (1, 256, 1, 1)
+    torch.testing.assert_close(found.view(64, 4), steps.flatten().expand(64, 4))

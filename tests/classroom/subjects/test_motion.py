@@ -1,8 +1,10 @@
 """The demonstrations and the real pair of lesson 21."""
 
 import torch
+from torch import nn
 
 from cvcourse.classroom.subjects import motion
+from cvcourse.classroom.subjects.flying import fly
 from cvcourse.data import pictures
 from cvcourse.ops import warp
 
@@ -73,3 +75,34 @@ def test_motion_groups_what_one_colour_hides():
     assert told["motion"] == [1]
     assert len(told["segmentation"]) == 3
     assert abs(told["colour"][0]) < 0.2
+
+
+def test_the_network_of_lesson_21_compares_what_is_centred():
+    """A feature that is everywhere the same changes nothing that is compared."""
+    torch.manual_seed(0)
+    net, frames = motion.CentredFlowNet().eval(), torch.rand(2, 6, 64, 96)
+    flows = net(frames)
+    assert [tuple(flow.shape) for flow in flows] == [
+        (2, 2, 16 // k, 24 // k) for k in (1, 2, 4, 8)
+    ] + [(2, 2, 1, 2)]  # fmt: skip
+    nn.init.zeros_(net.redirect[0].weight)  # nothing passes beside the comparison, but for skips
+    given = []
+    net.net.conv3.register_forward_pre_hook(lambda layer, inputs: given.append(inputs[0]))
+    net(frames)
+    net.net.conv2[0].bias.data += 1.0
+    net.net.conv2[1] = nn.Identity()
+    net(frames)
+    net.net.conv2[0].bias.data += 5.0
+    net(frames)
+    assert (given[0] - given[1]).abs().max() > 1e-3
+    torch.testing.assert_close(given[1], given[2], atol=1e-3, rtol=0)
+
+
+def test_trained_networks_see_a_motion():
+    pair = fly(torch.stack([pictures.load(n, 160) for n in ("astronaut", "coffee")]), 4,
+               generator=torch.Generator().manual_seed(0))  # fmt: skip
+    for network in motion.trained_networks().values():
+        assert not network.training
+        flow = motion.flow_between(network, pair.first, pair.second)
+        assert flow.shape == pair.flow.shape
+        assert (flow - pair.flow).norm(dim=1).mean() < 0.8 * pair.flow.norm(dim=1).mean()

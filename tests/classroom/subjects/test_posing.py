@@ -5,10 +5,12 @@ from types import SimpleNamespace
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from torch import nn
 
 from cvcourse.classroom.subjects import posing
 from cvcourse.classroom.subjects.posing import COCO, STICK
 from cvcourse.data.real import Coco
+from cvcourse.models import BasicBlock, ResNetFeatures
 from tests.data.tiny import write_coco, write_coco_keypoints
 
 
@@ -73,6 +75,33 @@ def test_people_of_coco(tmp_path):
     assert (people.images[0, :, y, x] - photograph[:, 8, 16]).abs().max() < 0.1
     assert (people.images[0, :, :13] == 0).all()  # above the photograph
     assert len(posing.coco_people(tmp_path, "val2017", 9)[0]) == 2
+
+
+def test_coordinates_are_in_sides_of_the_picture():
+    trunk = ResNetFeatures(block=BasicBlock, depths=(1, 1, 1), width=16)
+    net = posing.Coordinates(trunk, 3)
+    nn.init.zeros_(net.out[3].weight)
+    net.out[3].bias.data = torch.tensor([0.0, 0, 0.25, -0.5, 0.5, 0.125])
+    found = posing.locate(net.train(), torch.rand(2, 3, 64, 64))
+    assert found.tolist() == [[[32, 32], [48, 0], [64, 40]]] * 2
+    assert not net.training
+
+
+def test_places_of_heat_maps_are_four_times_theirs():
+    class Fixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, images):
+            maps = torch.zeros(len(images), 1, 16, 16)
+            maps[..., 8, 3], maps[..., 8, 4], maps[..., 7, 3] = 1.0, 0.5, 0.5
+            return maps
+
+    images = torch.zeros(101, 3, 64, 64)  # more than are asked at once
+    assert posing.locate(Fixed(), images).unique(dim=0).tolist() == [[[13, 31]]]
+    assert posing.locate(Fixed(), images, quarter=False).unique(dim=0).tolist() == [[[12, 32]]]
+    assert posing.locate(Fixed(), images[:1]).shape == (1, 1, 2)
 
 
 def test_left_limbs_are_blue_and_right_ones_vermilion():
