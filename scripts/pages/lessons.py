@@ -21,6 +21,8 @@ FILM = re.compile(
     r'<img src="data:image/webp;base64,(?P<film>[^"]+)" alt="(?P<alt>[^"]*)" '
     r'(?P<size>width="\d+" height="\d+")[^>]*></picture>'
 )
+COMPARISON = re.compile(r'<div class="before-after">.*?<img [^>]*alt="(?P<alt>[^"]*)"', re.DOTALL)
+EMBEDDED = re.compile(r'(?<=src=")data:image/png;base64,([^"]+)')
 WIDGET = "application/vnd.jupyter.widget-view+json"
 DOORS = (
     "Colab and Binder install the course by themselves; a CPU is enough. A downloaded notebook "
@@ -87,6 +89,8 @@ class Figures:
         text = "".join(data.get("text/html", ""))
         if found := FILM.search(text):
             return self._as_html(self._film(found))
+        if found := COMPARISON.search(text):
+            return self._as_html(self._compared(text, html.unescape(found["alt"])))
         found = FIGURE.search(text)
         if found:
             return self._as_html(text[: found.start()] + self._figure(found) + text[found.end() :])
@@ -120,6 +124,20 @@ class Figures:
             f'alt="{found["alt"]}" {found["size"]}>'
             '<button type="button" class="film-button">Pause the film</button></div>'
         )
+
+    def _compared(self, text: str, alt: str) -> str:
+        """A comparison whose still and two pictures, in this order, lie beside the page."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stem = f"{len(self.made) + 1:02d}"
+        names = iter((f"{stem}.png", f"{stem}-before.png", f"{stem}-after.png"))
+        self.made.append((self.folder / f"{stem}.png", alt))
+
+        def beside(found: re.Match) -> str:
+            name = next(names)
+            (self.folder / name).write_bytes(base64.b64decode(found[1]))
+            return f"../_static/figures/{self.folder.name}/{name}"
+
+        return EMBEDDED.sub(beside, text)
 
     def _image(self, png: bytes, alt: str, size: str) -> str:
         self.folder.mkdir(parents=True, exist_ok=True)

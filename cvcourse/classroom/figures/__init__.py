@@ -6,6 +6,9 @@ from cvcourse.classroom.figures.charts import (
     show_spread,
     show_trainings,
 )
+from cvcourse.classroom.figures.comparisons import (
+    show_before_after,
+)
 from cvcourse.classroom.figures.fields import (
     show_depth,
     show_flow,
@@ -33,6 +36,7 @@ __all__ = [
     "describe",
     "draw_boxes",
     "draw_image",
+    "show_before_after",
     "show_boxes",
     "show_confusion",
     "show_curves",

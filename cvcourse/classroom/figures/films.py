@@ -73,6 +73,9 @@ def show_film(
     figure, cells = grid(firsts, title=title, columns=columns, titles=titles)
     for axes, first in zip(cells, firsts, strict=True):
         draw_image(axes, first)
+    for _ in range(3):  # the layout settles: a film whose frames shift seems to move
+        figure.canvas.draw()
+    figure.set_layout_engine("none")
     pages = [_page(figure, cells, [film[i] for film in frames]) for i in range(length)]
     plt.close(figure)
     moving, picture = io.BytesIO(), io.BytesIO()

@@ -2,6 +2,7 @@ import base64
 import io
 import re
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -39,6 +40,14 @@ def test_films_side_by_side():
     film = show_film({"day": ramp(), "night": 1 - ramp()[:, 0]}, title="Twins")
     assert film.alt == "Twins. 2 films of 3 frames: day, night."
     assert Image.open(io.BytesIO(film.film)).size == film.size
+
+
+def test_what_stands_still_does_not_move_while_the_layout_settles():
+    still = torch.rand(1, 3, 48, 48).expand(5, 3, 48, 48)
+    with plt.rc_context({"figure.constrained_layout.use": True}):  # as in lessons
+        film = show_film({"a": still, "b": still}, title="Twins")
+    frames = list(ImageSequence.Iterator(Image.open(io.BytesIO(film.film))))
+    assert len(frames) == 1  # WebP joins what is equal
 
 
 def test_notebooks_and_exporters_read_the_same_text():
