@@ -82,7 +82,7 @@ class PIRLNetwork(nn.Module):
         if trunk is None:
             trunk = resnet50()
             trunk.fc = nn.Identity()
-        self.trunk, self.tiles = trunk, tiles
+        self.trunk, self.tiles, self.features = trunk, tiles, features
         self.image_head = nn.Linear(features, dim)
         self.tile_head = nn.Linear(features, dim)
         self.join = nn.Linear(tiles * dim, dim) if tiles > 1 else nn.Identity()
@@ -107,7 +107,7 @@ class PIRLNetwork(nn.Module):
         return self.join(each.unflatten(0, tiles.shape[:2]).flatten(1))
 
     def _features(self, images: Tensor) -> Tensor:
-        found, features = self.trunk(images), self.image_head.in_features
-        if found.shape != (len(images), features):
-            raise ValueError(f"trunk must give {(len(images), features)}, got {tuple(found.shape)}")
+        found, wanted = self.trunk(images), (len(images), self.features)
+        if found.shape != wanted:
+            raise ValueError(f"trunk must give {wanted}, got {tuple(found.shape)}")
         return found

@@ -132,6 +132,8 @@ def test_embeddings_of_tiles_know_their_order():
     assert not torch.allclose(g, net.transformed(tiles.flip(1)))
     each = torch.cat([net.tile_head(trunk(tiles[:, i])) for i in range(4)], 1)
     torch.testing.assert_close(g, net.join(each))
+    net.image_head = SimCLRHead(6, 8, 5).eval()  # another head
+    assert net(tiles[:, 0]).shape == (3, 5)
     rotation = PIRLNetwork(trunk, features=6, dim=5, tiles=1)
     torch.testing.assert_close(
         rotation.eval().transformed(tiles[:, :1]), rotation.tile_head(trunk(tiles[:, 0]))
