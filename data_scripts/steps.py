@@ -14,6 +14,7 @@ class Archive(NamedTuple):
     known_hash: str  # "sha256:..." or "md5:..."
     megabytes: int
     packed: bool = True  # otherwise a file that is used as it is
+    inside: str = ""  # the folder of such a file in the data set's
 
 
 def run(
@@ -46,7 +47,7 @@ def _fetch_and_unpack(archive: Archive, folder: Path, keep: bool) -> None:
     file = Path(archive.url).name
     if not archive.packed:
         print(f"{archive.url} ({archive.megabytes:,} MB)")
-        fetch(archive.url, archive.known_hash, folder)
+        fetch(archive.url, archive.known_hash, folder / archive.inside)
         print(f"{file}: verified")
         return
     done = folder / "archives" / f"{file}.unpacked"

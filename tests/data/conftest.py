@@ -12,6 +12,7 @@ from tests.data.tiny import (
     write_mnist,
     write_omniglot,
     write_pets,
+    write_set5,
     write_stl10,
     write_svhn,
     write_voc,
@@ -73,4 +74,10 @@ def omniglot(tmp_path):
 @pytest.fixture
 def div2k(tmp_path):
     write_div2k(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def set5(tmp_path):
+    write_set5(tmp_path, [f"img_{number:03}" for number in range(1, 6)])
     return tmp_path

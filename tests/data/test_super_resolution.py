@@ -54,7 +54,9 @@ def test_they_are_found_where_they_belong(tmp_path, monkeypatch):
 def test_bad_input(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"DIV2K_train_HR is missing; `python data_scripts"):
         Div2k(tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"image_SRF_3 is missing$"):
+    with pytest.raises(
+        FileNotFoundError, match=r"image_SRF_3 is missing; `python data_scripts/set5\.py"
+    ):
         Set5(tmp_path)
     write_div2k(tmp_path)
     with pytest.raises(ValueError, match="split must be 'train' or 'valid', got 'test'"):

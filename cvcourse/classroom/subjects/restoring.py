@@ -1,6 +1,6 @@
 """What the lessons on restoration share: pieces of photographs, and what of one is lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from cvcourse.classroom.run import Run
 from cvcourse.data import pictures
 from cvcourse.data._extras import extra
 from cvcourse.data.real import Coco, Div2k, Set5, find
-from cvcourse.ops import blur, gaussian_kernel, roi_align
+from cvcourse.metrics import psnr
+from cvcourse.ops import blur, gaussian_kernel, resize_bicubic, rgb_to_ycbcr, roi_align
 
 # The pictures that test are not shown to any network of these lessons, loss networks included.
 TESTED = ("astronaut", "chelsea", "coffee", "flower")
@@ -47,6 +48,37 @@ def held_out_photographs(run: Run, size: int) -> Tensor:
         return torch.stack([pictures.load(name, size) for name in TESTED])
     reader = Set5(folder)
     return torch.stack([_middle(reader[i][1]["high"], size) for i in range(len(reader))])
+
+
+def whole_set5(run: Run) -> list[tuple[Tensor, Tensor]]:
+    """Set5 as its benchmark has it, small and large: (1, 3, H, W) and (1, 3, 3 H, 3 W) each.
+
+    Empty below scale full, and where it is not at hand.
+    """
+    folder = find("set5") if run.scale == "full" else None
+    reader = Set5(folder) if folder else ()
+    return [(low[None], target["high"][None]) for low, target in reader]
+
+
+def set5_decibels(light: Tensor, truth: Tensor) -> float:
+    """PSNR as papers print it of Set5 at 3, of luma (1, 1, H, W): 256 levels, no border of 3."""
+    both = ((255 * x[..., 3:-3, 3:-3]).round() / 255 for x in (light, truth))
+    return psnr(*both).item()
+
+
+def on_set5(run: Run, ways: Mapping[str, Callable[[Tensor], Tensor]]) -> dict[str, list[float]]:
+    """`set5_decibels` of each picture of `whole_set5`, by way; empty where there is none.
+
+    ways: from the small picture's luma, enlarged by bicubic interpolation, (1, 1, H, W) on the
+        run's device, to the answer.
+    """
+    found: dict[str, list[float]] = {}
+    for low, high in whole_set5(run):
+        light, truth = (rgb_to_ycbcr(x)[:, :1] for x in (low, high))
+        start = resize_bicubic(light, truth.shape[2:]).to(run.device)
+        for name, way in ways.items():
+            found.setdefault(name, []).append(set5_decibels(way(start).cpu(), truth))
+    return found
 
 
 def _found(run: Run, data: str):

@@ -1,7 +1,11 @@
 """AFHQ: about 15,000 faces of animals, 512 x 512 pixels, in three domains, eyes in the middle.
 
 Choi et al., "StarGAN v2", CVPR 2020, arXiv 1912.01865, appendix A; https://github.com/clovaai/stargan-v2.
-Its makers publish no checksums, so nothing here fetches it: unpack their archive yourself.
+No script of `data_scripts/` fetches it: its makers publish no checksums, and their archives lie at
+addresses of a file host that have changed. Take afhq.zip by the address in their download.sh and
+unpack what is in its folder afhq into data/afhq. (The authors of UVCGANv2, arXiv 2303.16280, whose
+script fetches the same file, found SHA-256
+7f63dcc14ef58c0e849b59091287e1844da97016073aac20403ae6c6132b950f.)
 """
 
 from pathlib import Path

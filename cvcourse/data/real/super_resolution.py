@@ -2,7 +2,7 @@
 
 DIV2K: Agustsson and Timofte, CVPR workshops 2017, https://data.vision.ee.ethz.ch/cvl/DIV2K.
 Set5: Bevilacqua et al., BMVC 2012, as repackaged by Huang et al. (CVPR 2015) in folders
-`image_SRF_2` to `image_SRF_4`; its makers publish no checksums: unpack it yourself.
+`image_SRF_2` to `image_SRF_4`.
 """
 
 from pathlib import Path
@@ -70,16 +70,20 @@ class Set5(SuperResolution):
     """Baby, bird, butterfly, head and woman: the five that every paper reports.
 
     folder   with image_SRF_3/img_001_SRF_3_LR.png and img_001_SRF_3_HR.png
-    scale    2 | 3 | 4
+    scale    2 | 3 | 4; large ones are cropped to multiples of it, small ones MATLAB's bicubic
+
+    **Conventions** of the published numbers: the luma of `ops.rgb_to_ycbcr`, in 256 levels, without
+    a border of `scale` pixels, and the mean of the five pictures' PSNR: bicubic has 30.39 dB at 3.
     """
 
     def __init__(self, folder: str | Path, *, scale: int = 3):
         _check_scale(scale)
-        folder = places.existing(Path(folder).expanduser() / f"image_SRF_{scale}", None)
+        folder = places.existing(Path(folder).expanduser() / f"image_SRF_{scale}", "set5")
         end = f"_SRF_{scale}_HR.png"
         names = sorted(path.name.removesuffix(end) for path in folder.glob(f"*{end}"))
         files = [[folder / f"{n}_SRF_{scale}_{kind}.png" for kind in ("LR", "HR")] for n in names]
-        super().__init__([(n, *both) for n, both in zip(names, files, strict=True)], scale)
+        pairs = [(n, *both) for n, both in zip(names, files, strict=True)]
+        super().__init__(pairs, scale, script="set5")
 
 
 def _check_scale(scale: int) -> None:

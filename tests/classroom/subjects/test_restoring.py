@@ -5,9 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 from skimage import restoration
-from skimage.color import deltaE_cie76, rgb2lab
+from skimage.color import deltaE_cie76, rgb2lab, rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio
 
 from cvcourse.classroom.run import Run
 from cvcourse.classroom.subjects import restoring
@@ -108,6 +110,46 @@ def test_real_photographs_at_scale_full(tmp_path, monkeypatch, capsys):
     assert restoring.training_photographs(run_of("full"), "div2k").shape == (1, 3, 256, 256)
     assert restoring.held_out_photographs(run_of("full"), 24).shape == (2, 3, 24, 24)
     assert str(tmp_path / "set5") in capsys.readouterr().out
+
+
+def test_set5_is_whole_and_belongs_to_scale_full(tmp_path, monkeypatch):
+    monkeypatch.setenv("CVCOURSE_DATA", str(tmp_path))
+    assert restoring.whole_set5(run_of("full")) == []
+    write_set5(tmp_path / "set5", low=(5, 4))
+    assert restoring.whole_set5(run_of("small")) == []
+    (low, high), _ = restoring.whole_set5(run_of("full"))
+    assert low.shape == (1, 3, 5, 4)
+    assert high.shape == (1, 3, 15, 12)
+    assert 255 * high[0, 0, 14, 0] == 14  # row 14 of the ramp, not resampled
+
+
+def test_decibels_of_set5_are_scikit_images_of_bytes():
+    a, b = torch.rand(2, 1, 1, 20, 17, generator=torch.Generator().manual_seed(0))
+    ours, theirs = ((255 * x[0, 0, 3:-3, 3:-3]).round().byte().numpy() for x in (a, b))
+    wanted = peak_signal_noise_ratio(theirs, ours, data_range=255)
+    assert restoring.set5_decibels(a, b) == pytest.approx(wanted, rel=1e-5)
+    border = a.clone()
+    border[..., :3, :] = 0
+    assert restoring.set5_decibels(border, b) == restoring.set5_decibels(a, b)
+
+
+def test_ways_to_enlarge_set5_begin_with_bicubic_luma(tmp_path, monkeypatch):
+    monkeypatch.setenv("CVCOURSE_DATA", str(tmp_path))
+    assert restoring.on_set5(run_of("full"), {"bicubic": lambda x: x}) == {}
+    write_set5(tmp_path / "set5", low=(8, 6))
+    begun = []
+    ways = {"bicubic": lambda x: begun.append(x) or x, "black": torch.zeros_like}
+    found = restoring.on_set5(run_of("full"), ways)
+    high = restoring.whole_set5(run_of("full"))[0][1]
+    image = Image.open(tmp_path / "set5/image_SRF_3/img_001_SRF_3_LR.png")
+    luma = rgb2ycbcr(np.asarray(image))[..., 0].astype(np.float32)
+    peer = np.asarray(Image.fromarray(luma).resize((18, 24), Image.Resampling.BICUBIC)) / 255
+    np.testing.assert_allclose(begun[0][0, 0].numpy(), peer, atol=1e-4)
+    truth = torch.from_numpy(rgb2ycbcr(high[0].movedim(0, 2).numpy())[None, None, ..., 0]) / 255
+    expected = restoring.set5_decibels(begun[0], truth.float())
+    assert found["bicubic"][0] == pytest.approx(expected, rel=1e-4)
+    assert found["black"][0] == restoring.set5_decibels(torch.zeros(1, 1, 24, 18), truth.float())
+    assert len(found["black"]) == 2
 
 
 def test_spoilt_pieces_are_blurred_and_noisy_and_the_same_each_time():
