@@ -32,9 +32,11 @@ from tests.data.tiny import (  # noqa: E402
     write_coco,
     write_coco_captions,
     write_coco_keypoints,
+    write_div2k,
     write_mnist,
     write_omniglot,
     write_pets,
+    write_set5,
     write_stl10,
     write_svhn,
     write_ucf101,
@@ -79,9 +81,10 @@ def mnist(folder: Path) -> None:
 
 DATA: dict[str, Callable[[Path], None]] = {
     "coco": coco, "pascal_voc": pascal_voc, "oxford_pet": oxford_pet, "cifar10": cifar10,
-    "mnist": mnist, "svhn": write_svhn, "stl10": write_stl10,
+    "mnist": mnist, "svhn": write_svhn, "stl10": partial(write_stl10, count=100),
     "omniglot": partial(write_omniglot, letters=10),
     "ucf101": write_ucf101, "camvid": write_camvid, "afhq": write_afhq, "vimeo": write_vimeo,
+    "div2k": partial(write_div2k, low=(40, 30)), "set5": partial(write_set5, low=(16, 12)),
 }  # fmt: skip
 
 

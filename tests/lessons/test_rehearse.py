@@ -87,7 +87,7 @@ def test_tiny_data_are_found_and_read(tmp_path, monkeypatch):
     assert len(real.Cifar10(tmp_path / "cifar10" / "cifar-10-batches-bin")) == 150
     assert len(real.Mnist(tmp_path / "mnist")) == 400
     assert len(real.Svhn(tmp_path / "svhn", "test")) == 20
-    assert len(real.Stl10(tmp_path / "stl10" / "stl10_binary", "unlabeled")) == 5
+    assert len(real.Stl10(tmp_path / "stl10" / "stl10_binary", "unlabeled")) == 50
     assert len(real.Omniglot(tmp_path / "omniglot", "evaluation")) == 400
     assert len(real.Ucf101(tmp_path / "ucf101", "test")) == 2
     assert len(real.CamVid(tmp_path / "camvid", "val")) == 4

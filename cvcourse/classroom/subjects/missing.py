@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from cvcourse.classroom.figures import colour_of, describe
 from cvcourse.classroom.printing import say
+from cvcourse.classroom.subjects.thumbnails import Thumbnails
 from cvcourse.classroom.training.evaluation import evaluating
 from cvcourse.classroom.training.fit import fit
 from cvcourse.data import digits, pictures
@@ -107,6 +108,28 @@ def split_faces(side: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.cat([moved, moved.flip(3)]), val, test
 
 
+def lab_thumbnails(photos: Thumbnails, side: int) -> Thumbnails:
+    """The same, shrunk to this side by the means of areas, in Lab."""
+
+    def shrunk(rgb: Tensor) -> Tensor:
+        return to_lab(F.interpolate(rgb, (side, side), mode="area"))
+
+    return Thumbnails(shrunk(photos.unnamed), *((shrunk(x), kinds) for x, kinds in photos[1:]))
+
+
+def grey_thumbnails(photos: Thumbnails, side: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures to learn from, to choose on and to test on, as `split_faces` gives faces.
+
+    Unnamed ones, 500 and 1,000 others: shrunk, three equal channels in [-1, 1].
+    """
+
+    def shrunk(rgb: Tensor) -> Tensor:
+        grey = F.interpolate(rgb, (side, side), mode="area").mean(1, keepdim=True)
+        return 2 * grey.expand(-1, 3, -1, -1) - 1
+
+    return shrunk(photos.unnamed), shrunk(photos.val[0][:500]), shrunk(photos.test[0][:1000])
+
+
 def by_brightness(
     lightness: Float[Tensor, "n 1 height width"], known: Float[Tensor, "m 3 high wide"]
 ) -> Float[Tensor, "n 2 height width"]:
@@ -136,11 +159,13 @@ def by_surroundings(
         patches = F.unfold(F.pad(x[:, :1], (3, 3, 3, 3), mode="replicate"), 7)
         return patches.mT.view(len(x), *x.shape[2:], 49)[:, ::step, ::step]
 
-    bank, asked = around(known, 3).flatten(0, 2), around(lightness, 4)
+    bank, found = around(known, 3).flatten(0, 2), []
     colours = known[:, 1:, ::3, ::3].movedim(1, -1).reshape(-1, 2)
-    places = torch.cdist(asked.flatten(0, 2), bank).topk(neighbours, largest=False).indices
-    ab = colours[places].mean(1).view(*asked.shape[:3], 2).movedim(-1, 1)
-    return F.interpolate(ab, lightness.shape[2:], mode="bilinear")
+    for part in lightness.split(16):  # else the distances of many pictures fill the memory
+        asked = around(part, 4)
+        places = torch.cdist(asked.flatten(0, 2), bank).topk(neighbours, largest=False).indices
+        found.append(colours[places].mean(1).view(*asked.shape[:3], 2).movedim(-1, 1))
+    return F.interpolate(torch.cat(found), lightness.shape[2:], mode="bilinear")
 
 
 def colour_scores(
@@ -171,6 +196,15 @@ def put_back(
 def decibels(filling: Tensor, truth: Tensor, border: int) -> Float[Tensor, " n"]:
     """PSNR of pictures in [-1, 1], (N, 3, side, side), without the border."""
     return psnr(_inner(filling, border), _inner(truth, border), 2.0, reduction="none")
+
+
+def fill_scores(filling: Tensor, truth: Tensor, border: int) -> dict[str, float]:
+    """How near and how sharp fillings (N, 3, side, side) in [-1, 1] are, without the border.
+
+    "dB": the mean of `decibels`; "sharpness": `mean_step` as a share of the true ones'.
+    """
+    near = float(decibels(filling, truth, border).mean())
+    return {"dB": near, "sharpness": mean_step(filling, border) / mean_step(truth, border)}
 
 
 def mean_step(filling: Tensor, border: int) -> float:
@@ -286,7 +320,8 @@ def told_apart(
         return F.softplus(-net(batch[0])).mean() + F.softplus(net(batch[1])).mean()
 
     order = torch.Generator().manual_seed(seed)
-    loader = DataLoader(TensorDataset(*known), 32, True, drop_last=True, generator=order)
+    size = min(32, len(known[0]))
+    loader = DataLoader(TensorDataset(*known), size, True, drop_last=True, generator=order)
     fit(judge, loader, loss, steps=steps, lr=1e-3, progress=False, live=False)
     with evaluating(judge.cpu()):
         right = torch.cat([judge(others[0]) > 0, judge(others[1]) <= 0])

@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 import torch
 from skimage.color import rgb2lab
 from torch import nn
 
 from cvcourse.classroom.subjects import missing
+from cvcourse.classroom.subjects.thumbnails import Thumbnails
 from cvcourse.data import digits
 
 
@@ -14,6 +16,39 @@ def test_lab_is_scikit_images_and_there_is_a_way_back():
     np.testing.assert_allclose(lab[1].permute(1, 2, 0).numpy(), wanted, atol=1e-3)
     torch.testing.assert_close(missing.to_rgb(lab), rgb, atol=1e-4, rtol=0)
     torch.testing.assert_close(missing.to_lab(rgb[0]), lab[0])
+
+
+def test_fillings_are_near_and_sharp():
+    truth = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)) - 0.5
+    assert missing.fill_scores(truth / 2, truth, 2)["sharpness"] == pytest.approx(0.5)
+    spoilt = truth + 0.2
+    spoilt[..., 0] = 9  # the border is not asked
+    scores = missing.fill_scores(spoilt, truth, 1)
+    assert scores["dB"] == pytest.approx(20, abs=1e-3)
+    assert missing.fill_scores(spoilt, truth, 0)["dB"] < 5
+
+
+def test_thumbnails_in_lab_and_in_grey():
+    generator = torch.Generator().manual_seed(0)
+    parts = [torch.rand(n, 3, 8, 8, generator=generator) for n in (3, 2, 2, 2)]
+    kinds = torch.arange(2)
+    photos = Thumbnails(parts[0], *((x, kinds) for x in parts[1:]))
+    lab = missing.lab_thumbnails(photos, 4)
+    block = parts[2][1, :, 2:4, 6:8].mean((1, 2)).view(3, 1, 1)
+    torch.testing.assert_close(lab.val[0][1, :, 1:2, 3:4], missing.to_lab(block))
+    assert lab.unnamed.shape == (3, 3, 4, 4)
+    assert lab.test[1] is kinds
+    seen, tuned, held = missing.grey_thumbnails(photos, 4)
+    assert (len(seen), len(tuned), len(held)) == (3, 2, 2)
+    torch.testing.assert_close(tuned[1, :, 1, 3], (2 * block.mean() - 1).expand(3))
+
+
+def test_many_pictures_by_surroundings_are_coloured_each_by_itself():
+    generator = torch.Generator().manual_seed(0)
+    many = torch.rand(20, 3, 8, 8, generator=generator)
+    whole = missing.by_surroundings(many[:, :1], many[:2])
+    last = missing.by_surroundings(many[17:18, :1], many[:2])
+    torch.testing.assert_close(whole[17:18], last)
 
 
 def test_what_no_screen_shows_is_clipped_in_silence(recwarn):
