@@ -48,6 +48,52 @@ def test_gradcheck_twice():
     assert torch.autograd.gradgradcheck(separable_convolution, (image, *kernels))
 
 
+@pytest.mark.parametrize("width", [1, 31, 32, 33, 70])
+def test_tiles_meet_without_a_seam(width):
+    image = oracle.formula_tensor("sep/tiles", (2, 3, 8, width + 4)).double()
+    vertical, horizontal = oracle.formula_tensor("sep/k", (2, 2, 5, 4, width), -1, 1).double()
+    want = by_unfolding(image, vertical, horizontal)
+    torch.testing.assert_close(separable_convolution(image, vertical, horizontal), want)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 4, 5), (2, 0, 4, 5), (2, 3, 0, 5), (2, 3, 4, 0)])
+def test_of_nothing_there_are_gradients(shape):
+    batch, _, height, width = shape
+    image = torch.rand(*shape[:2], height + 6, width + 6, requires_grad=True)
+    kernels = torch.rand(2, batch, 7, height, width, requires_grad=True).unbind()
+    out = separable_convolution(image, *kernels)
+    assert out.shape == shape
+    for gradient in torch.autograd.grad(out.sum(), (image, *kernels)):
+        assert not gradient.any()
+
+
+def test_nan_reaches_only_its_rows_and_near_columns():
+    image, kernels = torch.rand(1, 2, 14, 136), torch.rand(2, 1, 7, 8, 130).unbind()
+    want = separable_convolution(image, *kernels)
+    image[0, 0, 3, 60] = torch.nan
+    out = separable_convolution(image, *kernels)
+    assert out[0, 0, :4, 54:61].isnan().all()
+    out[0, 0, :4, 60 - 38 : 60 + 38] = want[0, 0, :4, 60 - 38 : 60 + 38]
+    torch.testing.assert_close(out, want)
+
+
+@pytest.mark.as_user
+def test_one_graph_for_all_sizes():
+    class Filter(torch.nn.Module):
+        def forward(self, *inputs):
+            return separable_convolution(*inputs)
+
+    def inputs(batch, height, width):
+        image = torch.rand(batch, 3, height + 4, width + 4)
+        return image, *torch.rand(2, batch, 5, height, width).unbind()
+
+    free = {axis: torch.export.Dim.AUTO for axis in (0, 2, 3)}
+    graph = torch.export.export(Filter(), inputs(2, 6, 40), dynamic_shapes=((free,) * 3,)).module()
+    for size in ((3, 7, 33), (4, 9, 100), (2, 6, 64)):
+        values = inputs(*size)
+        torch.testing.assert_close(graph(*values), separable_convolution(*values))
+
+
 @pytest.mark.as_user
 def test_bad_input():
     image, kernel = torch.rand(1, 3, 10, 11), torch.rand(1, 5, 6, 7)
