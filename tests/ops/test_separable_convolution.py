@@ -87,7 +87,7 @@ def test_one_graph_for_all_sizes():
         image = torch.rand(batch, 3, height + 4, width + 4)
         return image, *torch.rand(2, batch, 5, height, width).unbind()
 
-    free = {axis: torch.export.Dim.AUTO for axis in (0, 2, 3)}
+    free = dict.fromkeys((0, 2, 3), torch.export.Dim.AUTO)
     graph = torch.export.export(Filter(), inputs(2, 6, 40), dynamic_shapes=((free,) * 3,)).module()
     for size in ((3, 7, 33), (4, 9, 100), (2, 6, 64)):
         values = inputs(*size)
