@@ -53,6 +53,8 @@ class Views(Dataset):
     things      before the wall, far to near, at depths from 1.3 to 3; the wall is at 4
     reach       how far the camera goes at most to either side; a third of it up, down, to and fro
     motion      1 lets the nearest thing go by up to 0.5 over the film; 0 is a still world
+    bulge       how far the middle of the nearest thing stands out towards the camera, in its radii:
+                a paraboloid that is flat at the rim's depth; 0 is a flat thing
     seed, split as in `cvcourse.data.scenes.Scenes`
 
     Raises ValueError for options outside their range.
@@ -67,6 +69,7 @@ class Views(Dataset):
         things: int = 2,
         reach: float = 0.17,
         motion: float = 0.0,
+        bulge: float = 0.0,
         seed: int = 0,
         split: str = "train",
     ):
@@ -76,6 +79,7 @@ class Views(Dataset):
         self.things = check("things", things, "a whole number from 0 to 20", Integral, 0, 20)
         self.reach = check("reach", reach, "a length from 0 to 1", Real, 0, 1)
         self.motion = check("motion", motion, "a strength from 0 to 2", Real, 0, 2)
+        self.bulge = check("bulge", bulge, "a number from 0 to 0.5", Real, 0, 0.5)
         self.seed = check("seed", seed, "a whole number from 0 to 2**60", Integral, 0, 2**60)
         check_one("split", split, SPLITS)
         self.split = split
@@ -143,19 +147,29 @@ class Views(Dataset):
         image = _hazed(image, WALL)
         depth, moving = np.full((size, size), z, np.float32), np.zeros((size, size), bool)
         for thing in things:
-            z = thing.place[2] - place[2]
+            z = flat = thing.place[2] - place[2]
             middle = [p + v * time for p, v in zip(thing.place, thing.velocity, strict=False)]
             x, y = (u * z + place[0] - middle[0]), (v * z + place[1] - middle[1])
+            if self.bulge and thing is things[-1]:
+                x, y, z = self._meet(u, v, x, y, z, thing.radius)
             distance = SHAPES[thing.kind](x / thing.radius, y / thing.radius, (0.5,) * 4)
-            cover = np.clip(0.5 - distance * (thing.radius * focal / z), 0, 1)
+            cover = np.clip(0.5 - distance * (thing.radius * focal / flat), 0, 1)
             wave = 0.5 + 0.5 * np.sin((x if thing.upright else y) * (2 * np.pi / _PERIOD))
             dark, bright = thing.colors[:, :, None, None]
             color = _hazed(dark + wave * (bright - dark), thing.place[2])
             image = image + cover * (color - image)
             nearer = cover > 0.5
-            depth[nearer] = z
+            depth[nearer] = z if z is flat else z[nearer]
             moving[nearer] = any(thing.velocity)
         return image.astype(np.float32), depth, moving
+
+    def _meet(self, u, v, x, y, flat: float, radius: float):
+        """Where rays meet a paraboloid whose rim is at depth `flat`: x, y from its axis, and z."""
+        z, middle_x, middle_y = flat, u * flat - x, v * flat - y
+        for _ in range(12):  # each halves the error at least: 2 · 0.5 · u < 0.5
+            z = flat - self.bulge * radius * np.clip(1 - (x * x + y * y) / radius**2, 0, 1)
+            x, y = u * z - middle_x, v * z - middle_y
+        return x, y, z.astype(np.float32)
 
 
 def _hazed(color: np.ndarray, z: float) -> np.ndarray:
