@@ -6,6 +6,7 @@ object covers of it. Truth is not blended: a pixel belongs to the nearest object
 it or more, that is, whose outline contains the pixel's centre.
 """
 
+from functools import cache
 from itertools import cycle
 from math import ceil, floor, sqrt
 from typing import NamedTuple
@@ -61,6 +62,7 @@ class Canvas:
     """
 
     def __init__(self, size: int, focal: float, walls: list[Wall], light: Light):
+        _keep_pages()
         frames = len(walls)
         self.size, self.focal, self.walls, self.light = size, focal, walls, light
         self.tracks: list[Track] = []  # of the objects, hidden or not
@@ -203,6 +205,16 @@ class Canvas:
             picture += self.shine[t] * self.lit[t]
         picture *= np.array(self.light.color, np.float32)[:, None, None]
         return picture
+
+
+@cache
+def _keep_pages() -> None:
+    """Let the memory of one picture's arrays serve the next one's, once in a process.
+
+    The C library of Linux gives a large array's pages back to the system, which has to clear them
+    for the next array, until it has freed one that is larger still; 32 MB is the most it minds.
+    """
+    np.empty(24 * 2**20, np.uint8)
 
 
 def _grid(corners: list[tuple[int, int]], height: int, width: int):

@@ -102,8 +102,8 @@ def wall_from(wall: Wall, place: Place) -> Wall:
 
 
 def carry_wall(wall: Wall, step: Place, uv: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Where points (2, H, W) of a wall are seen after the camera made a step (focal length 1)."""
-    u, v = uv
+    """Where a grid (2, H, W) of points of a wall is seen after the camera's step (focal length 1)."""
+    u, v = uv[0, :1], uv[1, :, :1]  # of the columns, and of the rows
     nearness = 1 + wall.a * u + wall.b * v
     nearness *= 1 / wall.depth
     for axis in (0, 1):
