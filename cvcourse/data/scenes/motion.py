@@ -102,7 +102,7 @@ def wall_from(wall: Wall, place: Place) -> Wall:
 
 
 def carry_wall(wall: Wall, step: Place, uv: np.ndarray, out: np.ndarray) -> np.ndarray:
-    """Where a grid (2, H, W) of points of a wall is seen after the camera's step (focal length 1)."""
+    """Where a grid (2, H, W) of a wall's points is seen after a camera's step (focal length 1)."""
     u, v = uv[0, :1], uv[1, :, :1]  # of the columns, and of the rows
     nearness = 1 + wall.a * u + wall.b * v
     nearness *= 1 / wall.depth
