@@ -28,6 +28,7 @@ from tests.data.tiny import (  # noqa: E402
     square_and_others,
     write_afhq,
     write_camvid,
+    write_celeba,
     write_cifar,
     write_coco,
     write_coco_captions,
@@ -85,6 +86,7 @@ DATA: dict[str, Callable[[Path], None]] = {
     "omniglot": partial(write_omniglot, letters=10),
     "ucf101": write_ucf101, "camvid": write_camvid, "afhq": write_afhq, "vimeo": write_vimeo,
     "div2k": partial(write_div2k, low=(40, 30)), "set5": partial(write_set5, low=(16, 12)),
+    "celeba": write_celeba,
 }  # fmt: skip
 
 

@@ -328,6 +328,27 @@ def write_afhq(folder: Path, count: int = 8) -> None:
                 write_picture(folder / split / domain / f"pixabay_{domain}_{k:06}.jpg", k)
 
 
+CELEBA_NAMES = ("Eyeglasses", "Male", "Smiling")  # of forty; the file has them in one line
+
+
+def write_celeba(folder: Path, train: int = 16, val: int = 4, test: int = 4) -> None:
+    """CelebA's pictures and two lists, of noise; of picture k, counted from 1, mark j is 1 where
+    bit j of k is set."""
+    numbers = range(1, train + val + test + 1)
+    for k in numbers:
+        write_picture(folder / "img_align_celeba" / f"{k:06}.jpg", k)
+    marks = [
+        f"{k:06}.jpg " + " ".join(f"{1 if k >> j & 1 else -1:2}" for j in range(3)) + " "
+        for k in numbers
+    ]
+    lines = [str(len(numbers)), " ".join(CELEBA_NAMES) + " ", *marks, ""]
+    (folder / "list_attr_celeba.txt").write_text("\n".join(lines), encoding="utf-8")
+    splits = [0] * train + [1] * val + [2] * test
+    lines = [f"{k:06}.jpg {split}" for k, split in zip(numbers, splits, strict=True)]
+    text = "\n".join([*lines, ""])
+    (folder / "list_eval_partition.txt").write_text(text, encoding="utf-8")
+
+
 def write_vimeo(folder: Path) -> None:
     """Three triplets of Vimeo-90K to train on, two to test."""
     for split, first, many in (("train", 1, 3), ("test", 4, 2)):

@@ -92,4 +92,5 @@ def test_tiny_data_are_found_and_read(tmp_path, monkeypatch):
     assert len(real.Ucf101(tmp_path / "ucf101", "test")) == 2
     assert len(real.CamVid(tmp_path / "camvid", "val")) == 4
     assert len(real.Afhq(tmp_path / "afhq", "val")) == 12
+    assert len(real.CelebA(tmp_path / "celeba", "val")) == 4
     assert len(real.VimeoTriplets(tmp_path / "vimeo", "test")) == 2

@@ -9,6 +9,7 @@ here; `data_scripts/` has scripts for most data sets, and `find` tells whether o
 
 from .afhq import Afhq
 from .camvid import CamVid
+from .celeba import CelebA
 from .cifar10 import Cifar10
 from .coco import Coco, CocoCaptions, CocoKeypoints
 from .coco_results import read_coco_results, write_coco_results
@@ -30,6 +31,7 @@ __all__ = [
     "VOC_CLASSES",
     "Afhq",
     "CamVid",
+    "CelebA",
     "Cifar10",
     "Coco",
     "CocoCaptions",

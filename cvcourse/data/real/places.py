@@ -31,6 +31,7 @@ SIGNS = {
     "ucf101": "ucfTrainTestlist/classInd.txt",
     "camvid": "testannot",
     "afhq": "train/cat",
+    "celeba": "list_eval_partition.txt",
     "vimeo": "tri_testlist.txt",
 }
 
@@ -116,7 +117,7 @@ def _rgb(picture: Image.Image) -> np.ndarray:
     return grey[..., None].repeat(3, axis=2)
 
 
-def read_lines(path: Path, script: str) -> list[str]:
+def read_lines(path: Path, script: str | None) -> list[str]:
     """Lines of a list without the blank ones; in UTF-8, or in UTF-16 with a byte-order mark."""
     content = existing(path, script).read_bytes()
     wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
