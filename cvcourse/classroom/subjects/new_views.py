@@ -152,6 +152,7 @@ class Film(NamedTuple):
     frames: Tensor
     true: Tensor
     multi: Tensor
+    single: Tensor
     line: Tensor
     moving: Tensor
     index: Tensor
@@ -165,7 +166,7 @@ def films_of(films: Views, bend: float, *, least: int = 40) -> list[Film]:
         moving = target["moving"]
         if moving.flatten(1).sum(1).min() > least:
             line = in_line(single, multi, ~moving)
-            found.append(Film(frames, true, multi, line, moving, torch.tensor(index)))
+            found.append(Film(frames, true, multi, single, line, moving, torch.tensor(index)))
     return found
 
 
