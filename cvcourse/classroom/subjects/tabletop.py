@@ -1,16 +1,22 @@
 """A table seen from above: a hand, a square and a diamond on a photograph of gravel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
+from cvcourse.classroom.figures import describe
+from cvcourse.classroom.history import History
 from cvcourse.data import pictures
 
 SIDE, EDGE, RADIUS = 48, 7.0, 5.0  # pixels; no middle is nearer to the border than EDGE
 TOUCH, STRIDE, STEPS = 6.0, 2.0, 30  # of a hand: when it arrives, how far it goes, how often
 NAMES = ("hand", "square", "diamond")
+MARKS = (("o", 15), ("s", 11), ("D", 6), ("x", 4))  # of keypoints: form and size
 COLOURS = torch.tensor([[0.85, 0.35, 0.1], [0.1, 0.45, 0.75], [0.95, 0.85, 0.2]])
 
 
@@ -104,3 +110,47 @@ def middles(images: Tensor, chosen: Callable[[Tensor], Tensor], groups) -> Tenso
         whole = weight.sum((1, 2)).clamp(min=1)
         found += [(weight.sum(2) * at).sum(1) / whole, (weight.sum(1) * at).sum(1) / whole]
     return torch.stack(found, 1)
+
+
+def draw_places(axes: Axes, image: Tensor, places: Tensor) -> None:
+    """A picture (3, S, S) and up to four places in it, (K, 2), row before column, in pixels."""
+    axes.imshow(image.clamp(0, 1).permute(1, 2, 0).numpy())
+    for k, ((y, x), (mark, size)) in enumerate(
+        zip((places - 0.5).tolist(), MARKS, strict=False), 1
+    ):
+        axes.plot(
+            x, y, mark, color="white", fillstyle="none", markersize=size, markeredgewidth=1.7,
+            label=f"keypoint {k}",
+        )  # fmt: skip
+    axes.set(xticks=[], yticks=[])
+
+
+def show_places(images: Tensor, places: Sequence[Tensor], *, title: str) -> Figure:
+    """Pictures (N, 3, S, S) in a row for each network, with its places (N, K, 2) in pixels."""
+    side = 4.2 if len(images) == len(places) == 1 else 1.7
+    shape = (side * len(images), side * len(places) + 0.3)
+    size = {"figsize": shape, "facecolor": "0.6", "squeeze": False}
+    figure, panels = plt.subplots(len(places), len(images), **size)
+    for k, (row, each) in enumerate(zip(panels, places, strict=True)):
+        for axes, image, some in zip(row, images, each, strict=True):
+            draw_places(axes, image, some)
+        if len(places) > 1:
+            row[0].set_ylabel(f"network {k}")
+    place = {"loc": "outside lower center", "ncols": min(4, 2 * len(images)), "frameon": False}
+    figure.legend(*axes.get_legend_handles_labels(), labelspacing=1.2, **place)
+    figure.suptitle(title)
+    return describe(figure, f"{title}. Keypoints are marked; {len(places)} x {len(images)} panels.")
+
+
+def show_learning(histories: Sequence[History], *, title: str) -> Figure:
+    """The error of each thing's place over the steps, one panel a thing, one curve a network."""
+    figure, panels = plt.subplots(1, 3, sharey=True, figsize=(8, 2.8))
+    for axes, name in zip(panels, NAMES, strict=True):
+        for k, history in enumerate(histories):
+            axes.plot(*history.curve(name), label=f"network {k}")
+        axes.set(title=f"the {name}", xlabel="step")
+    panels[0].set(ylabel="error of its place, pixels", ylim=(0, None))
+    place = {"loc": "outside lower center", "ncols": 4, "frameon": False}
+    figure.legend(*axes.get_legend_handles_labels(), **place)
+    figure.suptitle(title)
+    return describe(figure, f"{title}. Read-out errors of three things, {len(histories)} networks.")

@@ -1,9 +1,11 @@
 from functools import partial
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from sklearn.cluster import KMeans
 
+from cvcourse.classroom.history import History
 from cvcourse.classroom.subjects import tabletop
 
 
@@ -72,3 +74,35 @@ def test_a_hand_that_knows_arrives_and_one_that_stands_still_does_not(groups):
     near = (places[:, 0] - places[:, 1]).norm(dim=1) < tabletop.TOUCH
     stood, _ = tabletop.walk(lambda images: torch.zeros(len(images), 2), 40)
     assert stood.equal(near)
+
+
+def test_places_are_marked_where_they_are(g):
+    images = tabletop.camera(tabletop.anywhere(3, g), g)
+    places = [tabletop.anywhere(3, g) for _ in range(2)]
+    figure = tabletop.show_places(images, places, title="Two networks")
+    assert len(figure.axes) == 6
+    marks = [line.get_xydata()[0].tolist() for line in figure.axes[4].lines]
+    assert marks == [pytest.approx([x - 0.5, y - 0.5]) for y, x in places[1][1].tolist()]
+    assert figure.axes[3].get_ylabel() == "network 1"
+    plt.close(figure)
+    one = tabletop.show_places(images[:1], [places[0][:1]], title="One")
+    assert [axes.get_ylabel() for axes in one.axes] == [""]
+    assert len(one.legends[0].get_texts()) == 3
+    plt.close(one)
+
+
+def test_curves_of_each_thing():
+    rows = [{"step": s, "hand": 3.0 - s, "square": 4.0, "diamond": 1.0} for s in range(3)]
+    figure = tabletop.show_learning([History(rows)] * 2, title="Learning")
+    assert [axes.get_title() for axes in figure.axes] == ["the hand", "the square", "the diamond"]
+    assert figure.axes[0].lines[1].get_ydata().tolist() == [3, 2, 1]
+    plt.close(figure)
+
+
+def test_a_hand_that_goes_up_arrives_by_hand_count():
+    """`walk`, counted without it: rows fall by two a step, and a touch ends it."""
+    start = tabletop.anywhere(200, torch.Generator().manual_seed(7))
+    rows = (start[:, 0, 0] - 2 * torch.arange(1, 31)[:, None]).clamp(min=7)
+    near = torch.hypot(rows - start[:, 1, 0], start[:, 0, 1] - start[:, 1, 1]) < 6
+    arrived, _ = tabletop.walk(lambda x: torch.tensor([-1.0, 0]).expand(len(x), 2))
+    assert torch.equal(near.any(0), arrived)
