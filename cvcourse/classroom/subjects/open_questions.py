@@ -29,16 +29,21 @@ def digits_and_others(seed: int) -> dict[str, tuple[Tensor, Tensor | None]]:
 
     "as taught" are the 382 test digits among scraps, turned by up to 60 degrees; "turned over" by
     120 to 180; "to set a bar" are the 258 of the val split, as taught. "faces" and "no faces" are
-    the hundred each of `pictures.faces`, enlarged.
+    the hundred each of `pictures.faces`, enlarged; in "faces, dark" all faces are darkened by one
+    factor, to the mean of "as taught".
     """
     draws = torch.Generator().manual_seed(seed)
     crops, face = pictures.faces()
     crops = F.interpolate(crops, (SIDE, SIDE), mode="bilinear")
+    bar = cluttered_digits(258, "val", draws)[:2]
+    taught = cluttered_digits(382, "test", draws)[:2]
+    faces = crops[face == 1]
     return {
-        "to set a bar": cluttered_digits(258, "val", draws)[:2],
-        "as taught": cluttered_digits(382, "test", draws)[:2],
+        "to set a bar": bar,
+        "as taught": taught,
         "turned over": cluttered_digits(382, "test", draws, turns=(120.0, 180.0))[:2],
-        "faces": (crops[face == 1], None),
+        "faces": (faces, None),
+        "faces, dark": (faces * (taught[0].mean() / faces.mean()), None),
         "no faces": (crops[face == 0], None),
     }
 

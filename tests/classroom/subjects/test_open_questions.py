@@ -17,8 +17,11 @@ def nearest(seed):
 def test_digits_and_others_are_what_readers_take():
     shown = open_questions.digits_and_others(0)
     assert {name: len(images) for name, (images, _) in shown.items()} == {
-        "to set a bar": 258, "as taught": 382, "turned over": 382, "faces": 100, "no faces": 100,
+        "to set a bar": 258, "as taught": 382, "turned over": 382, "faces": 100, "faces, dark": 100,
+        "no faces": 100,
     }  # fmt: skip
+    dark, taught = (shown[name][0].mean() for name in ("faces, dark", "as taught"))
+    torch.testing.assert_close(dark, taught)
     for name, (images, truth) in shown.items():
         assert images.shape[1:] == (1, 40, 40)
         assert images.min() >= 0
