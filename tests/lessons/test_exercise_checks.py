@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from cvcourse import losses, methods, models, ops
-from cvcourse.classroom.subjects import chalk, detecting, foreground, gains
+from cvcourse.classroom.subjects import chalk, detecting, foreground, gains, mixing
 from cvcourse.classroom.subjects.cost import multiply_adds
 from cvcourse.classroom.subjects.gains import gain_between
 from cvcourse.classroom.subjects.regions import random_boxes
@@ -1648,6 +1648,71 @@ class TestRecallOfStages:
             ((0.5, 0.9, "zpc"), "the mean"),
             ((0.5, 0.7, "zbpc"), "first stage"),
             ((0.5, 0.7, "zc"), "missing"),
+        ],
+    )
+    def test_wrong(self, check, given, told):
+        assert told in check(*given)
+
+
+class TestFourSources:
+    @pytest.fixture
+    def check(self):
+        return cell("38b", "exercises-2", torch=torch)["check_mix"]
+
+    @staticmethod
+    def best(read, pose, ground, outline, paint, *, order=(0, 1, 2, 3), softmax=True):
+        sources = [(pose, 0), (ground, 1), (outline, 2), (paint, 3)]
+        return [read(x, softmax=softmax)[k] for x, k in (sources[i] for i in order)]
+
+    def test_right(self, check):
+        assert check(self.best) == "right"
+
+    @pytest.mark.parametrize(
+        ("wrong", "told"),
+        [
+            (lambda *given: None, "to do"),
+            (lambda *given: TestFourSources.best(*given)[:3], "four codes"),
+            (lambda *given: TestFourSources.best(*given, order=(0, 2, 1, 3)), "of that place"),
+            (
+                lambda read, *four: [read(four[0], softmax=True)[k] for k in range(4)],
+                "another picture than its own",
+            ),
+            (
+                lambda read, pose, ground, outline, paint: TestFourSources.best(
+                    read, pose, outline, ground, paint
+                ),
+                "another picture than its own",
+            ),
+            (lambda *given: TestFourSources.best(*given, softmax=False), "ask for softmax"),
+        ],
+    )
+    def test_wrong(self, check, wrong, told):
+        assert told in check(wrong)
+
+
+class TestRecallOfDrawings:
+    @pytest.fixture
+    def check(self):
+        return cell("38b", "exercises-1b")["check_recall"]
+
+    def test_right_by_the_package(self, check):
+        left, right = ((0.2, 0.5, -0.3), (0.4, 0.1, -0.3))
+        picture = torch.empty(1, 3, 4, 6)
+        picture[..., :3] = torch.tensor(left)[:, None, None]
+        picture[..., 3:] = torch.tensor(right)[:, None, None]
+        e, s = (f(picture)[0, 0, 1, 2].item() for f in (mixing.edges, mixing.drawn))
+        assert check(round(e, 6), round(s, 6), "pz") == "right"
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ((None, None, ""), "to do"),
+            ((0.4, 0.2, ""), "to do"),
+            ((0.2, 0.6, "zp"), "changes most"),
+            ((0.6, -0.2, "zp"), "largest step"),
+            ((0.4, 0.6, "zp"), "white paper"),
+            ((0.4, 0.2, "zpc"), "survive"),
+            ((0.4, 0.2, "bc"), "survive"),
         ],
     )
     def test_wrong(self, check, given, told):

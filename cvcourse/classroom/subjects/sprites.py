@@ -22,6 +22,7 @@ from cvcourse.classroom.training.fit import fit, warmup_cosine
 from cvcourse.data.scenes.shapes import SHAPES
 from cvcourse.data.scenes.surfaces import PALETTE
 from cvcourse.methods import draw_factors
+from cvcourse.models import FineGANGenerator, MixNMatchEncoder
 from cvcourse.models.generative.finegan import Codes, Stages
 
 OUTLINES = ("triangle", "heart", "cross", "arrow")
@@ -216,6 +217,41 @@ class Reader(nn.Module):
         return Codes(*self.out(self.maps(pictures)).split(tuple(COUNTS.values()), 1))
 
 
+def painter_in_stages(scale: str) -> FineGANGenerator:
+    """FineGAN's generator for sprites: two doublings, no residual blocks; wider at scale full."""
+    grounds, rest = (
+        ((128, 64, 32), (256, 128, 12))
+        if scale == "full"
+        else (
+            (32, 16, 8),
+            (64, 32, 6),
+        )
+    )
+    widths = {"background_widths": grounds, "shape_widths": rest}
+    return FineGANGenerator(**widths, residual=0, texture_residual=0, **COUNTS)
+
+
+def told_loss(net: nn.Module, batch: Sequence) -> dict[str, Tensor]:
+    """What a painter pays that is told codes, pictures and masks: mean absolute errors.
+
+    Of the ground only where nothing covers it; of both masks; of the picture.
+    """
+    codes, pictures, mask = batch
+    out = net(codes)
+    masks = [(m - mask).abs().mean() for m in (out.shape_mask, out.texture_mask)]
+    return {
+        "behind": ((out.background - pictures).abs() * (1 - mask)).mean(),
+        "outline": masks[0] + masks[1],
+        "picture": (out.picture - pictures).abs().mean(),
+    }
+
+
+def encoder(seed: int, scale: str) -> MixNMatchEncoder:
+    """MixNMatch's encoders for sprites, as they are before training; wider at scale full."""
+    torch.manual_seed(seed)
+    return MixNMatchEncoder(**COUNTS, side=SIDE, width=48 if scale == "full" else 12)
+
+
 def reading_loss(net: nn.Module, batch: Sequence) -> Tensor:
     """Mean absolute error of the pose, and cross-entropies of the other three."""
     found, codes = net(batch[1]), batch[0]
@@ -242,6 +278,23 @@ def right(
     hits = [(found[0] - wanted[0]).abs().mean(1) < NEAR]
     hits += [x.argmax(1) == y.argmax(1) for x, y in zip(found[1:], wanted[1:], strict=True)]
     return torch.stack(hits, 1).float()
+
+
+def exchange_shares(
+    judge: Callable[[Tensor, Codes], Tensor],
+    codes: Codes,
+    donors: Codes,
+    made: Tensor,
+    factor: int,
+) -> list[float]:
+    """Of pictures in which one factor should be the donor's: the share that took it, the share that
+    kept the other three, and both.
+
+    judge: (pictures, wanted codes) to (n, 4), as `right` with its reader.
+    """
+    hits = judge(made, exchanged(codes, donors, factor))
+    others = hits[:, [k for k in range(len(FACTORS)) if k != factor]].prod(1)
+    return [x.mean().item() for x in (hits[:, factor], others, hits.prod(1))]
 
 
 @torch.no_grad()

@@ -212,3 +212,46 @@ def test_outcomes_of_exercises_in_words(free):
     )
     torch.testing.assert_close(seen[0], collage(free).picture)
     assert not torch.equal(seen[0], seen[1])
+
+
+def test_shares_of_an_exchange_are_counted_of_the_same_pictures(free):
+    donors = sprites.unlike(free, seed=1)
+
+    def judge(made, wanted):  # finds pose and ground of the first half, all of the others
+        assert torch.equal(wanted.shape, donors.shape)
+        assert torch.equal(wanted.texture, free.texture)
+        hits = torch.ones(len(made), 4)
+        hits[: len(made) // 2, 2:] = 0
+        hits[0] = torch.tensor([1.0, 1, 0, 1])
+        return hits
+
+    n = len(free.latent)
+    taken, kept, both = sprites.exchange_shares(judge, free, donors, torch.zeros(n), 2)
+    assert taken == pytest.approx(0.5)
+    assert kept == pytest.approx(0.5 + 1 / n)
+    assert both == pytest.approx(0.5)
+
+
+def test_what_a_told_painter_pays(free):
+    torch.manual_seed(0)
+    net = sprites.painter_in_stages("small").eval()
+    pictures, masks = sprites.paint(free)
+    out = net(free)
+    told = sprites.told_loss(net, (free, pictures, masks))
+    off = (out.background - pictures).abs()
+    torch.testing.assert_close(told["behind"], (off * (1 - masks)).mean())
+    both = torch.stack([out.shape_mask, out.texture_mask])
+    torch.testing.assert_close(told["outline"], 2 * (both - masks).abs().mean())
+    exact = sprites.told_loss(net, (free, out.picture, out.texture_mask))
+    assert exact["picture"] == 0
+
+
+def test_networks_of_sprites_fit_each_other(free):
+    pictures, _ = sprites.paint(free)
+    for scale in ("small", "full"):
+        read, paint = sprites.encoder(0, scale).eval(), sprites.painter_in_stages(scale).eval()
+        with torch.no_grad():
+            assert paint(read(pictures[:4], softmax=True)).picture.shape == (4, 3, 16, 16)
+    assert sum(p.numel() for p in paint.parameters()) > 5 * sum(
+        p.numel() for p in sprites.painter_in_stages("small").parameters()
+    )
