@@ -395,7 +395,6 @@ NOT_ASKED = {
     "37-": "relights simulated heads and dresses digits of 16 x 16 pixels",
     "37b-": "asks for one letter of 32 x 32 pixels, and for the letter wanted",
     "38-": "mixes drawn figures, and makes pictures of 16 x 16 pixels from a classifier's features",
-    "38b-": "mixes drawings and drawn figures of 16 x 16 pixels",
     "39-": "makes pictures of maps of materials, and a reader of these",
     "40-": "needs a step of the camera; lesson 40 shows its depth",
     "42-": "answers sentences about what a detector found",
