@@ -4,15 +4,13 @@ that are told a box and nothing else.
 Pictures are (n, 3, side, side) in [-1, 1], masks (n, 1, side, side) in [0, 1].
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from scipy.ndimage import binary_erosion, binary_fill_holes
 from torch import Tensor
-
-from cvcourse.methods import background_patches
 
 _PERIOD = 4  # pixels, of a ground's stripes
 _COVERED = 0.15  # of a colour's range of 2: what differs more from the ground is a sprite
@@ -54,27 +52,6 @@ def boxes_of(masks: Float[Tensor, "n 1 side side"]) -> Float[Tensor, "n 4"]:
         ends.append((low, (place + 1).expand_as(on).masked_fill(~on, 0).amax(1)))
     (x1, x2), (y1, y2) = ends
     return (torch.stack([x1, y1, x2, y2], 1) * (x2 > 0)[:, None]).float()
-
-
-class Boxed:
-    """Of batches (codes, pictures, masks) what FineGAN may know: pictures, and which of their
-    patches touch no box; beside them codes for two draws of pictures, tied and free.
-
-    draw: `draw(count, tied=..., seed=...)`, codes; called with a new seed in each step.
-    """
-
-    def __init__(self, batches, draw, *, seed: int, field: int, patches: int) -> None:
-        self.batches, self.draw, self.seed = batches, draw, seed
-        self.how = {"field": field - 1, "patches": patches, "stride": 1}
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[tuple]:
-        for step, (_, pictures, masks) in enumerate(self.batches):
-            seed = 1_000_003 * (self.seed + 1) + step
-            own, free = (self.draw(len(masks), tied=t, seed=seed) for t in (True, False))
-            yield pictures, background_patches(boxes_of(masks), **self.how), own, free
 
 
 def cut_by_box(

@@ -3,7 +3,6 @@ import torch
 from scipy import ndimage
 
 from cvcourse.classroom.subjects import mixing, sprites
-from cvcourse.methods import background_patches
 
 
 @pytest.fixture(scope="module")
@@ -52,23 +51,6 @@ def test_boxes_hold_all_that_is_covered_and_no_more(world):
         assert mask[:, x2 - 1].any()
     assert torch.equal(mixing.boxes_of(torch.zeros(2, 1, 16, 16)), torch.zeros(2, 4))
     assert mixing.boxes_of(masks[:0]).shape == (0, 4)
-
-
-def test_boxed_batches_tell_pictures_and_patches_and_no_true_code():
-    batches = sprites.Fresh(2, tied=True, seed=0, size=6)
-    boxed = mixing.Boxed(batches, sprites.draw_codes, seed=0, field=4, patches=13)
-    assert len(boxed) == 2
-    seen = list(boxed)
-    for (pictures, counts, own, free), (codes, true, masks) in zip(seen, batches, strict=True):
-        assert torch.equal(pictures, true)
-        boxes = mixing.boxes_of(masks)
-        assert torch.equal(counts, background_patches(boxes, field=3, patches=13, stride=1))
-        assert torch.equal(own.background, own.texture)  # tied, but drawn anew
-        assert not torch.equal(own.texture, codes.texture)
-        assert not torch.equal(free.background, free.texture)
-    assert not torch.equal(seen[0][2].latent, seen[1][2].latent)
-    again = next(iter(boxed))
-    assert torch.equal(again[2].latent, seen[0][2].latent)
 
 
 def test_ground_by_box_is_the_ground_where_all_stripes_are_seen():
