@@ -2233,3 +2233,31 @@ class TestOwnPooling:
             check(partial(self.pool, row=8))
         with pytest.raises(AssertionError, match="maxima differ"):
             check(lambda x, size: (F.avg_pool2d(x[None], size)[0], None))
+
+
+class TestSpreadOverMean:
+    @pytest.fixture
+    def check(self):
+        return cell("36b", "exercises-2", torch=torch)["check_spread"]
+
+    @staticmethod
+    def of(lengths, widths, *, correction=0, relative=True, wide=True):
+        spread = lengths.std(correction=correction) / (lengths.mean() if relative else 1)
+        return spread, lengths.mean() * (widths.mean() if wide else 1)
+
+    def test_right(self, check):
+        assert check(self.of) == "right"
+
+    def test_no_work(self, check):
+        assert check(lambda *_: None).startswith("to do")
+
+    def test_not_over_the_mean(self, check):
+        assert "by the mean" in check(partial(self.of, relative=False))
+
+    def test_divided_by_one_less(self, check):
+        assert "N - 1" in check(partial(self.of, correction=1))
+
+    def test_that_a_wider_w_changes(self, check):
+        assert "multiply by the width" in check(
+            lambda lengths, widths: self.of(lengths, 1 / widths)
+        )
