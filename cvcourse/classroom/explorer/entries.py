@@ -392,6 +392,7 @@ NOT_ASKED = {
     "34-": "makes pictures; takes none",
     "35-": "codes of digits of 20 x 20 pixels",
     "36-": "makes pictures; takes none",
+    "36b-": "paints balls from two numbers or from noise; looks at no picture",
     "37-": "relights simulated heads and dresses digits of 16 x 16 pixels",
     "37b-": "asks for one letter of 32 x 32 pixels, and for the letter wanted",
     "38-": "mixes drawn figures, and makes pictures of 16 x 16 pixels from a classifier's features",
