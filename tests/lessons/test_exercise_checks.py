@@ -2261,3 +2261,12 @@ class TestSpreadOverMean:
         assert "multiply by the width" in check(
             lambda lengths, widths: self.of(lengths, 1 / widths)
         )
+
+    def test_divided_by_the_width(self, check):
+        def divided(lengths, widths):
+            return self.of(lengths, widths)[0], lengths.mean() / widths.mean()
+
+        assert "multiply by the width" in check(divided)
+
+    def test_without_the_width(self, check):
+        assert "multiply by the width" in check(partial(self.of, wide=False))
