@@ -17,7 +17,7 @@ optimisation is that of the paper's last step: |frame - B - R| + 0.1 (|∇B| + |
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -225,7 +225,7 @@ def reconstruct_layers(
     not divide.
     """
     scale, n = _coarsest(frames, fusions), frames.shape[1]
-    uniform = _uniform(frames, translations)
+    uniform = _of_pairs(frames, translations)
     layers = []
     for level, networks in enumerate(fusions):
         small = _resized(frames, scale // 2**level)
@@ -287,7 +287,7 @@ def remove_fence(
     key = n // 2 if key is None else key
     if not 0 <= key < n:
         raise ValueError(f"key must be one of {n} frames, got {key}")
-    uniform = _uniform(frames, translations)
+    uniform = _of_pairs(frames, translations)
     for level, network in enumerate(fusions):
         small = _resized(frames, scale // 2**level)
         if level == 0:
@@ -327,10 +327,11 @@ def _coarsest(frames: Tensor, fusions: Sequence) -> int:
     return scale
 
 
-def _uniform(frames: Tensor, translations: Callable) -> dict[tuple[int, int], tuple]:
+def _of_pairs(frames: Tensor, of: Callable[[Tensor, Tensor], Any]) -> dict[tuple[int, int], Any]:
+    """Of each frame and each other."""
     each = frames.unbind(1)
     return {
-        (i, j): translations(first, second)
+        (i, j): of(first, second)
         for i, first in enumerate(each)
         for j, second in enumerate(each)
         if i != j
@@ -365,13 +366,7 @@ def _stretched(layers: Tensor) -> Tensor:
 @torch.no_grad()
 def _flows(layers: Tensor, flow: Callable[[Tensor, Tensor], Tensor]) -> dict:
     """From each frame's layer to each other's."""
-    each = layers.unbind(1)
-    return {
-        (i, j): flow(first, second)
-        for i, first in enumerate(each)
-        for j, second in enumerate(each)
-        if i != j
-    }
+    return _of_pairs(layers, flow)
 
 
 def _others(motion: dict[tuple[int, int], Tensor], n: int, i: int) -> tuple[list[int], Tensor]:

@@ -17,6 +17,7 @@ from cvcourse.classroom.figures.pictures import draw_image
 from cvcourse.classroom.subjects import motion, posing, tasks
 from cvcourse.classroom.subjects.captioning import decode
 from cvcourse.classroom.subjects.detecting import SHAPES
+from cvcourse.classroom.subjects.restoring import middle
 from cvcourse.losses.feature_extractor import IMAGENET_MEAN, IMAGENET_STD
 from cvcourse.methods import flow_is_consistent
 from cvcourse.metrics import endpoint_error, psnr
@@ -40,14 +41,6 @@ class Answer(NamedTuple):
 
     draw: Callable[[Axes], None]
     confidence: str
-
-
-def middle(image: Tensor, side: int) -> Tensor:
-    """The largest square in the middle of a picture (3, H, W), as (3, side, side) in [0, 1]."""
-    short = min(image.shape[1:])
-    top, left = ((length - short) // 2 for length in image.shape[1:])
-    square = image[None, :, top : top + short, left : left + short]
-    return F.interpolate(square, (side, side), mode="bicubic", antialias=True)[0].clamp(0, 1)
 
 
 def grey(image: Tensor, side: int) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from cvcourse.classroom.figures.pictures import draw_image, grid, to_picture
+from cvcourse.classroom.figures.pictures import draw_image, drawn, grid, to_picture
 
 LARGEST = 1_000_000  # bytes of a comparison in a page
 _WIDE = 360  # pixels on the screen
@@ -107,8 +107,7 @@ def show_before_after(
     figure, cells = grid([before, after], title=title, titles=names)
     for axes, picture in zip(cells, (before, after), strict=True):
         draw_image(axes, picture)
-    figure.canvas.draw()
-    both = Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    both = drawn(figure)
     plt.close(figure)
     still, first, second = (_png(image) for image in (both, _bytes(before), _bytes(after)))
     told = alt or f"{title}. Two pictures, one over the other: {names[0]}, {names[1]}."

@@ -6,11 +6,10 @@ import io
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from cvcourse.classroom.figures.pictures import count_of, draw_image, grid, to_picture
+from cvcourse.classroom.figures.pictures import count_of, draw_image, drawn, grid, to_picture
 
 LARGEST = 1_000_000  # bytes of a film in a page
 
@@ -92,5 +91,4 @@ def show_film(
 def _page(figure, cells, images) -> Image.Image:
     for axes, image in zip(cells, images, strict=True):
         axes.get_images()[0].set_data(to_picture(image))
-    figure.canvas.draw()
-    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+    return drawn(figure)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 from cvcourse.classroom.figures import style
@@ -159,6 +160,12 @@ def grid(
         axes.set_title(text, fontsize=10 if columns <= 4 else 9)
     figure.suptitle(title)
     return figure, cells[:count]
+
+
+def drawn(figure: Figure) -> Image.Image:
+    """The figure as it is now, without transparency."""
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
 
 
 def _frame(axes: Axes, *, right: bool) -> None:

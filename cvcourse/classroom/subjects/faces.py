@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cvcourse.classroom.subjects.restoring import square
 from cvcourse.data import real
 
 
@@ -24,12 +25,8 @@ def faces(folder: str | Path, split: str, *, size: int, count: int) -> Tensor:
     if not len(found):
         raise ValueError(f"split must have pictures, {split!r} of {folder} has none")
     number = min(count, len(found))
-    return torch.cat([_square(found[i][0], size) for i in range(number)])
+    return torch.cat([_shrunk(found[i][0], size) for i in range(number)])
 
 
-def _square(image: Tensor, size: int) -> Tensor:
-    height, width = image.shape[1:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    middle = image[None, :, top : top + side, left : left + side]
-    return 2 * F.interpolate(middle, (size, size), mode="area") - 1
+def _shrunk(image: Tensor, size: int) -> Tensor:
+    return 2 * F.interpolate(square(image)[None], (size, size), mode="area") - 1

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.ndimage import binary_erosion, binary_fill_holes
 from torch import Tensor
+
+from cvcourse.ops import masks_to_boxes
 
 _PERIOD = 4  # pixels, of a ground's stripes
 _COVERED = 0.15  # of a colour's range of 2: what differs more from the ground is a sprite
@@ -44,14 +46,7 @@ def cartoon(pictures: Tensor) -> Float[Tensor, "n 3 side side"]:
 
 def boxes_of(masks: Float[Tensor, "n 1 side side"]) -> Float[Tensor, "n 4"]:
     """x1, y1, x2, y2 in pixels around all that is covered by more than a fiftieth; else zeros."""
-    ends = []
-    for over in (1, 2):
-        on = (masks[:, 0] > 0.02).any(over)
-        place = torch.arange(on.shape[1], device=on.device)
-        low = place.expand_as(on).masked_fill(~on, on.shape[1]).amin(1)
-        ends.append((low, (place + 1).expand_as(on).masked_fill(~on, 0).amax(1)))
-    (x1, x2), (y1, y2) = ends
-    return (torch.stack([x1, y1, x2, y2], 1) * (x2 > 0)[:, None]).float()
+    return masks_to_boxes(masks[:, 0] > 0.02, inclusive=False)
 
 
 def cut_by_box(
@@ -63,10 +58,7 @@ def cut_by_box(
     is never outside: the mean of what is). Covered is what is inside and differs from the ground.
     """
     side = pictures.shape[-1]
-    place = torch.arange(side, device=pictures.device)
-    low, high = boxes[:, :2, None], boxes[:, 2:, None]
-    within = (place >= low) & (place < high)
-    inside = (within[:, 1, :, None] & within[:, 0, None, :])[:, None].to(pictures.dtype)
+    inside = _inside(boxes, side)[:, None].to(pictures.dtype)
     shown, seen = (
         _stripes(x).sum((2, 4), keepdim=True) for x in (pictures * (1 - inside), 1 - inside)
     )
@@ -82,11 +74,7 @@ def filled(drawing: Tensor, boxes: Float[Tensor, "n 4"]) -> Float[Tensor, "n 1 s
     """Masks: a drawing's lines inside the box with all that they surround, less its rim of one
     pixel, since lines lie half outside.
     """
-    side = drawing.shape[-1]
-    place = torch.arange(side, device=drawing.device)
-    within = (place >= boxes[:, :2, None]) & (place < boxes[:, 2:, None])
-    inside = within[:, 1, :, None] & within[:, 0, None, :]
-    lines = ((1 - drawing.mean(1)) / 2 > _LINE) & inside
+    lines = ((1 - drawing.mean(1)) / 2 > _LINE) & _inside(boxes, drawing.shape[-1])
     whole = [torch.from_numpy(binary_erosion(binary_fill_holes(x.cpu().numpy()))) for x in lines]
     return torch.stack(whole)[:, None].to(drawing)
 
@@ -114,6 +102,12 @@ def paste(
     nearest = far.argmin(2)[:, None].expand(-1, 3, -1)
     colours = colours.flatten(2).gather(2, nearest).view_as(ground)
     return mask * colours + (1 - mask) * ground
+
+
+def _inside(boxes: Tensor, side: int) -> Bool[Tensor, "n side side"]:
+    place = torch.arange(side, device=boxes.device)
+    within = (place >= boxes[:, :2, None]) & (place < boxes[:, 2:, None])
+    return within[:, 1, :, None] & within[:, 0, None, :]
 
 
 def _stripes(x: Tensor) -> Tensor:

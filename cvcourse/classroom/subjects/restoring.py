@@ -38,7 +38,7 @@ def training_photographs(run: Run, data: str) -> Tensor:
     else:
         reader = Div2k(folder, "valid")
         real = (reader[i][1]["high"] for i in range(len(reader)))
-    return torch.stack([_middle(image, _SIDE) for image in real])
+    return torch.stack([middle(image, _SIDE) for image in real])
 
 
 def held_out_photographs(run: Run, size: int) -> Tensor:
@@ -47,7 +47,7 @@ def held_out_photographs(run: Run, size: int) -> Tensor:
     if folder is None:
         return torch.stack([pictures.load(name, size) for name in TESTED])
     reader = Set5(folder)
-    return torch.stack([_middle(reader[i][1]["high"], size) for i in range(len(reader))])
+    return torch.stack([middle(reader[i][1]["high"], size) for i in range(len(reader))])
 
 
 def whole_set5(run: Run) -> list[tuple[Tensor, Tensor]]:
@@ -88,13 +88,17 @@ def _found(run: Run, data: str):
     return folder
 
 
-def _middle(image: Tensor, size: int) -> Tensor:
-    """The largest centred square, resampled."""
-    height, width = image.shape[1:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = image[None, :, top : top + side, left : left + side]
-    return F.interpolate(square, (size, size), mode="bicubic", antialias=True)[0].clamp(0, 1)
+def square(image: Tensor) -> Tensor:
+    """The largest square in the middle of a picture (C, H, W)."""
+    side = min(image.shape[1:])
+    top, left = ((length - side) // 2 for length in image.shape[1:])
+    return image[:, top : top + side, left : left + side]
+
+
+def middle(image: Tensor, side: int) -> Tensor:
+    """The largest square in the middle of a picture (3, H, W), as (3, side, side) in [0, 1]."""
+    cut = square(image)[None]
+    return F.interpolate(cut, (side, side), mode="bicubic", antialias=True)[0].clamp(0, 1)
 
 
 class Pieces:

@@ -219,15 +219,10 @@ class Reader(nn.Module):
 
 def painter_in_stages(scale: str) -> FineGANGenerator:
     """FineGAN's generator for sprites: two doublings, no residual blocks; wider at scale full."""
-    grounds, rest = (
-        ((128, 64, 32), (256, 128, 12))
-        if scale == "full"
-        else (
-            (32, 16, 8),
-            (64, 32, 6),
-        )
-    )
-    widths = {"background_widths": grounds, "shape_widths": rest}
+    if scale == "full":
+        widths = {"background_widths": (128, 64, 32), "shape_widths": (256, 128, 12)}
+    else:
+        widths = {"background_widths": (32, 16, 8), "shape_widths": (64, 32, 6)}
     return FineGANGenerator(**widths, residual=0, texture_residual=0, **COUNTS)
 
 

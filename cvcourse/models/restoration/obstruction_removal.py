@@ -89,7 +89,39 @@ class LayerTranslations(nn.Module):
         return self.background(x), self.obstruction(x)
 
 
-class LayerFusion(nn.Module):
+class _Fusion(nn.Module):
+    """Convolutions from the `own` channels of the key frame, and seven of each other, to `out`."""
+
+    own: int
+    out: int
+
+    def __init__(self, *, others: int = 4, widths: Sequence[int] = (128, 128, 96, 64, 32)) -> None:
+        check_at_least("others", others)
+        super().__init__()
+        self.others = others
+        before, layers = self.own + 7 * others, []
+        for width in widths:
+            layers += [nn.Conv2d(before, width, 3, padding=1), nn.LeakyReLU(0.2)]
+            before = width
+        self.layers = nn.Sequential(*layers, nn.Conv2d(before, self.out, 3, padding=1))
+
+    def _check_shapes(
+        self, layer: Tensor, frames: Tensor, flows: Tensor, **pictures: tuple[Tensor, int]
+    ) -> None:
+        """pictures: each with its number of channels; all are as large as the layer."""
+        batch, _, height, width = layer.shape
+        expected = {
+            n: (x, (batch, channels, height, width)) for n, (x, channels) in pictures.items()
+        }
+        expected["frames"] = frames, (batch, self.others, 3, height, width)
+        expected["flows"] = flows, (batch, self.others, 2, height, width)
+        for name, (x, shape) in expected.items():
+            check_tensor(name, x)
+            if x.shape != shape:
+                raise ValueError(f"{name}: expected {shape}, got {tuple(x.shape)}")
+
+
+class LayerFusion(_Fusion):
     """One layer of the key frame, better than it was, from all frames aligned to it.
 
     Sees both layers, the key frame, and of each other frame: the frame warped by the layer's flow,
@@ -102,11 +134,7 @@ class LayerFusion(nn.Module):
     Raises ValueError for shapes that do not fit.
     """
 
-    def __init__(self, *, others: int = 4, widths: Sequence[int] = (128, 128, 96, 64, 32)) -> None:
-        check_at_least("others", others)
-        super().__init__()
-        self.others = others
-        self.layers = _convolutions(9 + 7 * others, widths, 3)
+    own, out = 9, 3
 
     def forward(
         self,
@@ -121,15 +149,13 @@ class LayerFusion(nn.Module):
         other frame, in pixels of this scale.
         """
         check_channels("layer", layer, 3)
-        others = self.others
-        _check_shapes(
-            layer, others, frames, flows, obstruction=obstruction, background=background, key=key
-        )
+        own = {"obstruction": (obstruction, 3), "background": (background, 3), "key": (key, 3)}
+        self._check_shapes(layer, frames, flows, **own)
         seen = [obstruction, background, key, *_aligned(layer, frames, flows)]
         return layer + self.layers(torch.cat(seen, 1))
 
 
-class FenceFusion(nn.Module):
+class FenceFusion(_Fusion):
     """Background and fence of the key frame, better than they were, from all frames aligned to the
     background: the picture without the fence, and alpha, 1 where only the fence is seen.
 
@@ -143,11 +169,7 @@ class FenceFusion(nn.Module):
     Raises ValueError for shapes that do not fit.
     """
 
-    def __init__(self, *, others: int = 4, widths: Sequence[int] = (128, 128, 96, 64, 32)) -> None:
-        check_at_least("others", others)
-        super().__init__()
-        self.others = others
-        self.layers = _convolutions(7 + 7 * others, widths, 4)
+    own, out = 7, 4
 
     def forward(
         self,
@@ -161,29 +183,10 @@ class FenceFusion(nn.Module):
         scale.
         """
         check_channels("background", background, 3)
-        _check_shapes(background, self.others, frames, flows, key=key, alpha=alpha)
+        self._check_shapes(background, frames, flows, key=(key, 3), alpha=(alpha, 1))
         seen = [background, alpha, key, *_aligned(background, frames, flows)]
         more, fence = self.layers(torch.cat(seen, 1)).split((3, 1), 1)
         return background + more, alpha + fence
-
-
-def _convolutions(before: int, widths: Sequence[int], last: int) -> nn.Sequential:
-    layers = []
-    for width in widths:
-        layers += [nn.Conv2d(before, width, 3, padding=1), nn.LeakyReLU(0.2)]
-        before = width
-    return nn.Sequential(*layers, nn.Conv2d(before, last, 3, padding=1))
-
-
-def _check_shapes(layer: Tensor, others: int, frames: Tensor, flows: Tensor, **pictures) -> None:
-    batch, _, height, width = layer.shape
-    expected = {name: (batch, 3 - 2 * (name == "alpha"), height, width) for name in pictures}
-    expected |= {"frames": (batch, others, 3, height, width)}
-    expected |= {"flows": (batch, others, 2, height, width)}
-    for name, x in (pictures | {"frames": frames, "flows": flows}).items():
-        check_tensor(name, x)
-        if x.shape != expected[name]:
-            raise ValueError(f"{name}: expected {expected[name]}, got {tuple(x.shape)}")
 
 
 def _aligned(layer: Tensor, frames: Tensor, flows: Tensor) -> list[Tensor]:
